@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { drawBar, type Output, Progress } from "../../models/kit/progress.ts";
 import { clock, scientific, shortTime, withPrefix } from "../../models/kit/numbers.ts";
 
@@ -56,10 +56,10 @@ Deno.test("Progress draws a bar on a terminal ten times a second at most", () =>
     shown.update(step, { loss: 0.4121, acc: 0.879 });
   }
   assertEquals(output.texts.length, 10);
-  assertMatch(
-    output.texts.at(-1)!,
-    /^\r\x1b\[Kstep \[█+[▉-▏]? +\]  46 %  loss 0\.412  acc 87\.9 %  3200 images\/s  ETA 0:01$/,
-  );
+  const [control, bar] = [output.texts.at(-1)!.slice(0, 4), output.texts.at(-1)!.slice(4)];
+  assertEquals(control, "\r\x1b[K");
+  assertStringIncludes(bar, "step [████");
+  assertStringIncludes(bar, "]  46 %  loss 0.412  acc 87.9 %  3200 images/s  ETA 0:01");
 });
 
 Deno.test("Progress keeps notes above the bar and takes the bar away at the end", () => {
