@@ -103,7 +103,7 @@ export class WorkerPool {
     const base = this.#functions;
     while (this.#table.length < base + names.length) this.#table.grow(this.#table.length);
     const indices = names.map((name, i) => {
-      this.#table.set(base + i, exports[name]);
+      this.#table.set(base + i, exports[name]!);
       return base + i;
     });
     this.#functions += names.length;
