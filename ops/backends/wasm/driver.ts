@@ -19,8 +19,8 @@
  * description of the job is read after claiming and never changes underfoot. A worker that wakes
  * late finds nothing to claim and does no harm: nobody waits for it.
  *
- * Measured on two cores of an EPYC (Zen 5): 0.4 µs for a job of two empty units while the worker
- * spins, 10 ns for a job of one unit.
+ * Measured on two cores of an EPYC (Zen 5): 0.2 µs for a job of two empty units while the worker
+ * spins, about 30 µs when it sleeps, 4 ns for a job of one unit.
  *
  * @module
  */

@@ -103,8 +103,9 @@ export class WasmMemory {
     this.shared = shared;
     this.#limit = pages * PAGE;
     this.#capacity = memory.buffer.byteLength;
-    // Address 0 stays unused, so that it can mean "none".
-    this.#append(ALIGNMENT, this.#capacity - ALIGNMENT);
+    // Address 0 stays unused, so that it can mean "none"; so does the end, so that a kernel may read
+    // a whole vector where fewer elements are left.
+    this.#append(ALIGNMENT, this.#capacity - 2 * ALIGNMENT);
   }
 
   /**
@@ -118,7 +119,7 @@ export class WasmMemory {
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
     const block = this.#find(size) ?? this.#grow(size);
     if (block === undefined) {
-      const available = this.#limit - this.#live - ALIGNMENT;
+      const available = this.#limit - this.#live - 2 * ALIGNMENT;
       throw new RangeError(
         `alloc: needs ${bytes} bytes, ${Math.max(0, available)} of ${this.#limit} available` +
           (available >= size ? ", but not in one piece" : "") +
@@ -188,7 +189,7 @@ export class WasmMemory {
       live: this.#live,
       blocks: this.#used.size,
       peak: this.#peak,
-      pooled: this.#capacity - ALIGNMENT - this.#live,
+      pooled: this.#capacity - 2 * ALIGNMENT - this.#live,
       capacity: this.#capacity,
       limit: this.#limit,
     };
@@ -232,7 +233,7 @@ export class WasmMemory {
       } catch {
         continue;
       }
-      const start = this.#capacity;
+      const start = this.#capacity - ALIGNMENT;
       this.#capacity += pages * PAGE;
       return this.#append(start, pages * PAGE);
     }

@@ -1,0 +1,387 @@
+/** Reverse-mode differentiation: the recorded graph, `backward`, `grad`, and the modes around them. */
+import type { Attribute } from "./define.ts";
+import { sizeOf } from "./ir/kernel.ts";
+import { shapeText, stateError } from "./check.ts";
+import { core } from "./base.ts";
+import type { Backend } from "./backends/backend.ts";
+import type { Tensor } from "./tensor.ts";
+import type { DType } from "./ir/dtype.ts";
+
+/** What an operation keeps for its gradient. */
+export type SavePolicy = "inputs" | "output" | "both" | "none";
+
+/** What a gradient function is given. */
+export interface GradientContext<A extends Attribute = Attribute> {
+  readonly attributes: A;
+  /** Whether input `i` wants a gradient. */
+  needs(i: number): boolean;
+  /** Input `i` as it was, if the operation saves inputs. */
+  input(i: number): Tensor;
+  /** Shape of input `i`, always known. */
+  inputShape(i: number): readonly number[];
+  /** Dtype of input `i`, always known. */
+  inputDtype(i: number): DType;
+  /** Output `i` as it was, if the operation saves outputs. */
+  output(i?: number): Tensor;
+  /** Gradient of output `i`; zeros where none arrived. */
+  grad(i?: number): Tensor;
+}
+
+/** The function part of a node: gradients of the inputs from a context. */
+export type GradientFunction<A extends Attribute> = (
+  context: GradientContext<A>,
+) => readonly (Tensor | undefined)[];
+
+interface Edge {
+  readonly node: GradientNode | undefined;
+  readonly index: number;
+  readonly leaf: Tensor | undefined;
+}
+
+interface Saved {
+  readonly tensor: Tensor;
+  readonly version: number;
+}
+
+interface Meta {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly backend: Backend;
+}
+
+let gradEnabled = true;
+let nodeCount = 0;
+let anomalyDetection = false;
+
+/** Whether operations are being recorded for `backward`. */
+export function isGradEnabled(): boolean {
+  return gradEnabled;
+}
+
+function withGradMode<T>(op: string, enabled: boolean, body: () => T): T {
+  const before = gradEnabled;
+  gradEnabled = enabled;
+  try {
+    const result = body();
+    if (result instanceof Promise) {
+      throw stateError(
+        op,
+        "the function returned a promise, and the mode would leak across its awaits",
+        "await outside, and put only synchronous code inside",
+      );
+    }
+    return result;
+  } finally {
+    gradEnabled = before;
+  }
+}
+
+/**
+ * Runs `body` without recording operations, like `torch.no_grad()`. `body` must be synchronous: a
+ * mode that spans an await would leak into other code.
+ *
+ * @param body What to run.
+ * @returns What `body` returns.
+ * @throws {Error} If `body` returns a promise.
+ *
+ * @example
+ * ```ts
+ * import { noGrad, tensor } from "@tensaurus/core";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = tensor([1, 2], { requiresGrad: true });
+ * assertEquals(noGrad(() => x.mul(2)).requiresGrad, false);
+ * ```
+ */
+export function noGrad<T>(body: () => T): T {
+  return withGradMode("noGrad", false, body);
+}
+
+/** Runs `body` with recording on, inside of `noGrad`; like `torch.enable_grad()`. */
+export function enableGrad<T>(body: () => T): T {
+  return withGradMode("enableGrad", true, body);
+}
+
+/**
+ * Whether `backward` checks every gradient for NaN on devices that read at once, and names the
+ * operation that produced the first one, like `torch.autograd.set_detect_anomaly`.
+ */
+export function setDetectAnomaly(enabled: boolean): void {
+  anomalyDetection = enabled;
+}
+
+/** One recorded operation. */
+export class GradientNode {
+  /** Later operations have higher numbers; `backward` runs from high to low. */
+  readonly number: number = nodeCount++;
+  readonly name: string;
+  readonly #attributes: Attribute;
+  readonly #gradient: GradientFunction<never>;
+  readonly edges: readonly (Edge | undefined)[];
+  readonly #inputs: (Saved | undefined)[];
+  readonly #outputs: (Saved | undefined)[];
+  readonly #inputMetas: readonly Meta[];
+  readonly #outputMetas: readonly Meta[];
+  #freed = false;
+
+  constructor(
+    name: string,
+    attributes: Attribute,
+    gradient: GradientFunction<never>,
+    inputs: readonly Tensor[],
+    outputs: readonly Tensor[],
+    saves: SavePolicy,
+  ) {
+    this.name = name;
+    this.#attributes = attributes;
+    this.#gradient = gradient;
+    this.edges = inputs.map(edgeOf);
+    this.#inputMetas = inputs.map(metaOf);
+    this.#outputMetas = outputs.map(metaOf);
+    this.#inputs = saves === "inputs" || saves === "both" ? inputs.map(save) : [];
+    this.#outputs = saves === "output" || saves === "both" ? outputs.map(save) : [];
+    for (const [i, output] of outputs.entries()) {
+      output.gradientNode = this;
+      output.outputIndex = i;
+    }
+  }
+
+  /** Gradients of the inputs from those of the outputs. */
+  run(grads: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[] {
+    if (this.#freed) {
+      throw stateError(
+        "backward",
+        `the graph of "${this.name}" was already freed by an earlier backward`,
+        "pass { retainGraph: true } to the first call",
+      );
+    }
+    const context: GradientContext<never> = {
+      attributes: this.#attributes as never,
+      needs: (i) => this.edges[i] !== undefined,
+      input: (i) => this.#restore(this.#inputs[i], `input ${i}`),
+      output: (i = 0) => this.#restore(this.#outputs[i], "the output"),
+      inputShape: (i) => this.#inputMetas[i]!.shape,
+      inputDtype: (i) => this.#inputMetas[i]!.dtype,
+      grad: (i = 0) => {
+        const meta = this.#outputMetas[i]!;
+        return grads[i] ?? core().fullOn(meta.backend, meta.shape, 0, meta.dtype);
+      },
+    };
+    return this.#gradient(context);
+  }
+
+  #restore(saved: Saved | undefined, what: string): Tensor {
+    if (!saved) throw new Error(`internal: ${this.name} does not save ${what}`);
+    if (saved.tensor.storage.version !== saved.version) {
+      throw stateError(
+        "backward",
+        `${what} of "${this.name}", shape ${
+          shapeText(saved.tensor.shape)
+        }, was written in place after it was used`,
+        "clone() before writing, or use the function that returns a new tensor",
+      );
+    }
+    return saved.tensor;
+  }
+
+  /** Drops what was saved. */
+  free(): void {
+    this.#freed = true;
+    this.#inputs.length = 0;
+    this.#outputs.length = 0;
+  }
+}
+
+function edgeOf(x: Tensor): Edge | undefined {
+  if (!x.requiresGrad) return undefined;
+  if (x.gradientNode) return { node: x.gradientNode, index: x.outputIndex, leaf: undefined };
+  return { node: undefined, index: 0, leaf: x };
+}
+
+function metaOf(x: Tensor): Meta {
+  return { shape: x.shape, dtype: x.dtype, backend: x.storage.backend };
+}
+
+function save(tensor: Tensor): Saved {
+  return { tensor, version: tensor.storage.version };
+}
+
+/** Records an operation when a gradient may be asked for; the one place where nodes are made. */
+export function recordGradient<A extends Attribute>(
+  name: string,
+  attributes: A,
+  gradient: GradientFunction<A>,
+  inputs: readonly Tensor[],
+  outputs: readonly Tensor[],
+  saves: SavePolicy,
+): void {
+  if (!gradEnabled || !inputs.some((x) => x.requiresGrad)) return;
+  new GradientNode(name, attributes, gradient as GradientFunction<never>, inputs, outputs, saves);
+}
+
+/** Options of `backward` and `grad`. */
+export interface BackwardOptions {
+  /** Gradient of the root; needed when it is not a single number. */
+  gradient?: Tensor | undefined;
+  /** Keep the graph for another `backward`. @default createGraph */
+  retainGraph?: boolean | undefined;
+  /** Record the computation of the gradients, for gradients of gradients. @default false */
+  createGraph?: boolean | undefined;
+}
+
+function reachable(roots: readonly GradientNode[]): GradientNode[] {
+  const seen = new Set<GradientNode>();
+  const stack = [...roots];
+  while (stack.length) {
+    const node = stack.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const edge of node.edges) if (edge?.node) stack.push(edge.node);
+  }
+  return [...seen].sort((a, b) => b.number - a.number);
+}
+
+function rootGradient(op: string, root: Tensor, gradient: Tensor | undefined): Tensor {
+  if (!root.requiresGrad) {
+    throw stateError(op, "the tensor does not require a gradient and no input of it does");
+  }
+  if (gradient) {
+    if (shapeText(gradient.shape) !== shapeText(root.shape)) {
+      throw stateError(
+        op,
+        `gradient has shape ${shapeText(gradient.shape)}, the tensor ${shapeText(root.shape)}`,
+      );
+    }
+    return gradient;
+  }
+  if (sizeOf(root.shape) !== 1) {
+    throw stateError(
+      op,
+      `only a single number has an implicit gradient: shape ${shapeText(root.shape)}`,
+      "pass { gradient }, or take sum() or mean() first",
+    );
+  }
+  return core().fullOn(root.storage.backend, root.shape, 1, root.dtype);
+}
+
+/** Walks the graph and hands each leaf (and each watched output) its gradient. */
+function propagate(
+  root: Tensor,
+  seed: Tensor,
+  watched: ReadonlyMap<GradientNode, ReadonlyMap<number, number>>,
+  deliver: (leaf: Tensor | number, gradient: Tensor) => void,
+  keep: boolean,
+): void {
+  if (!root.gradientNode) return deliver(root, seed);
+  const pending = new Map<GradientNode, (Tensor | undefined)[]>();
+  function arrive(edge: Edge, gradient: Tensor): void {
+    if (edge.leaf) return deliver(edge.leaf, gradient);
+    const slots = pending.get(edge.node!) ?? [];
+    const before = slots[edge.index];
+    slots[edge.index] = before ? core().add(before, gradient) : gradient;
+    pending.set(edge.node!, slots);
+  }
+  arrive({ node: root.gradientNode, index: root.outputIndex, leaf: undefined }, seed);
+  for (const node of reachable([root.gradientNode])) {
+    const grads = pending.get(node);
+    if (!grads) continue;
+    pending.delete(node);
+    for (const [output, position] of watched.get(node) ?? []) {
+      const gradient = grads[output];
+      if (gradient) deliver(position, gradient);
+    }
+    const inputGrads = node.run(grads);
+    if (anomalyDetection) checkFinite(node, inputGrads);
+    for (const [i, edge] of node.edges.entries()) {
+      const gradient = inputGrads[i];
+      if (edge && gradient) arrive(edge, gradient);
+    }
+    if (!keep) node.free();
+  }
+}
+
+function checkFinite(node: GradientNode, grads: readonly (Tensor | undefined)[]): void {
+  for (const gradient of grads) {
+    const values = gradient?.dataSync();
+    if (values?.some((v) => v !== v)) {
+      throw stateError("backward", `the gradient of "${node.name}" gave a NaN`);
+    }
+  }
+}
+
+/** Accumulates the gradient of `root` into `grad` of the leaves it was computed from. */
+export function backward(root: Tensor, options: BackwardOptions = {}): void {
+  const { createGraph = false, retainGraph = createGraph } = options;
+  const seed = rootGradient("backward", root, options.gradient);
+  withGradMode("backward", createGraph, () => {
+    propagate(root, seed, new Map(), (leaf, gradient) => {
+      const tensor = leaf as Tensor;
+      tensor.grad = tensor.grad ? core().add(tensor.grad, gradient) : gradient;
+    }, retainGraph);
+  });
+}
+
+/** Options of `grad`. */
+export interface GradOptions extends BackwardOptions {
+  /** Give `undefined` for inputs that the output does not depend on, instead of an error. @default false */
+  allowUnused?: boolean | undefined;
+}
+
+/**
+ * Gradients of `output` with respect to `inputs`, without touching `.grad`; like
+ * `torch.autograd.grad`.
+ *
+ * @param output What to differentiate.
+ * @param inputs With respect to what.
+ * @param options Gradient of the output, retained graph, recorded graph.
+ * @returns One gradient per input.
+ * @throws {Error} If an input was not used and `allowUnused` is false.
+ *
+ * @example Second derivative of x³
+ * ```ts
+ * import { grad, tensor } from "@tensaurus/core";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = tensor(2, { requiresGrad: true });
+ * const [dx] = grad(x.pow(3), [x], { createGraph: true });
+ * const [ddx] = grad(dx!, [x]);
+ * assertEquals(await ddx!.item(), 12);
+ * ```
+ */
+export function grad(
+  output: Tensor,
+  inputs: readonly Tensor[],
+  options: GradOptions = {},
+): (Tensor | undefined)[] {
+  const { createGraph = false, retainGraph = createGraph, allowUnused = false } = options;
+  const seed = rootGradient("grad", output, options.gradient);
+  const results: (Tensor | undefined)[] = inputs.map(() => undefined);
+  const leaves = new Map<Tensor, number>();
+  const watched = new Map<GradientNode, Map<number, number>>();
+  for (const [i, input] of inputs.entries()) {
+    if (!input.gradientNode) {
+      leaves.set(input, i);
+      continue;
+    }
+    const outputs = watched.get(input.gradientNode) ?? new Map<number, number>();
+    outputs.set(input.outputIndex, i);
+    watched.set(input.gradientNode, outputs);
+  }
+  withGradMode("grad", createGraph, () => {
+    propagate(output, seed, watched, (leaf, gradient) => {
+      const at = typeof leaf === "number" ? leaf : leaves.get(leaf);
+      if (at === undefined) return;
+      const before = results[at];
+      results[at] = before && typeof leaf !== "number" ? core().add(before, gradient) : gradient;
+    }, retainGraph);
+  });
+  const missing = results.findIndex((r) => r === undefined);
+  if (missing >= 0 && !allowUnused) {
+    throw stateError(
+      "grad",
+      `the output does not depend on input ${missing}`,
+      "use { allowUnused: true } to get undefined for it",
+    );
+  }
+  return results;
+}

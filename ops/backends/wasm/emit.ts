@@ -1,0 +1,199 @@
+/**
+ * Emits the values of one kernel function: each once, into a local, at the outermost loop in which
+ * its operands are known.
+ *
+ * A {@linkcode Value} is one instruction sequence with a type and a loop level; `lower.ts` makes
+ * them from expressions. An {@linkcode Emission} keeps which values are in locals, in scopes that
+ * follow the loops.
+ *
+ * @module
+ */
+import { type FunctionBuilder, type FunctionHandle, Local, ModuleBuilder } from "./assembler.ts";
+import type { Operand, Signature, ValueType } from "./assembler.ts";
+
+/** A value or (without a type) an effect, ready to emit. */
+export interface Value {
+  readonly id: number;
+  readonly type: ValueType | undefined;
+  /** Number of loops around the outermost place where it is known. */
+  readonly level: number;
+  /** Whether it differs between the unrolled copies of the vector loop. */
+  readonly variant: boolean;
+  readonly args: readonly Value[];
+  /** Leaves the value on the stack; operands are in locals. `copy` counts unrolled copies. */
+  readonly emit: (f: FunctionBuilder, args: readonly Local[], copy: number) => void;
+}
+
+/** A module under construction: kernels, and helper functions that they share. */
+export class KernelModule {
+  readonly builder: ModuleBuilder;
+  readonly #helpers = new Map<string, FunctionHandle>();
+  readonly #host = new Map<string, FunctionHandle>();
+
+  constructor(sharedMemory: boolean, hostFunctions: ReadonlyMap<string, number> = new Map()) {
+    this.builder = new ModuleBuilder({ sharedMemory });
+    this.builder.importMemory();
+    this.builder.importTable();
+    for (const [name, arity] of hostFunctions) {
+      const params = new Array<ValueType>(arity).fill("f64");
+      const handle = this.builder.importFunction("host", name, { params, results: ["f64"] });
+      this.#host.set(name, handle);
+    }
+  }
+
+  /** A function imported from JavaScript. */
+  host(name: string): FunctionHandle {
+    return this.#host.get(name)!;
+  }
+
+  /** A function defined when first asked for. */
+  helper(
+    name: string,
+    signature: Signature,
+    body: (f: FunctionBuilder, module: KernelModule) => void,
+  ): FunctionHandle {
+    let handle = this.#helpers.get(name);
+    if (handle === undefined) {
+      handle = this.builder.func(signature, (f) => body(f, this));
+      this.#helpers.set(name, handle);
+    }
+    return handle;
+  }
+}
+
+/** Most unrolled copies of a vector loop. */
+const COPIES = 8;
+
+/** Which values are in locals at the present point of a function. */
+export class Emission {
+  readonly f: FunctionBuilder;
+  readonly #scopes: Map<number, Local>[] = [new Map()];
+
+  constructor(f: FunctionBuilder) {
+    this.f = f;
+  }
+
+  /** Opens a scope around a loop or block: what it computes is forgotten at its end. */
+  scope(body: () => void): void {
+    this.#scopes.push(new Map());
+    body();
+    this.#scopes.pop();
+  }
+
+  /** Declares that `local` holds `value` from here to the end of the scope. */
+  bind(value: Value, local: Local, copy = 0): void {
+    this.#scopes.at(-1)!.set(value.id * COPIES + copy, local);
+  }
+
+  /** The local that holds a value, computed here if nowhere before. */
+  get(value: Value, copy: number): Local {
+    if (!value.variant) copy = 0;
+    const key = value.id * COPIES + copy;
+    for (let i = this.#scopes.length - 1; i >= 0; i--) {
+      const local = this.#scopes[i]!.get(key);
+      if (local !== undefined) return local;
+    }
+    const args = value.args.map((arg) => this.get(arg, copy));
+    const local = this.f.local(value.type!);
+    value.emit(this.f, args, copy);
+    this.f.set(local);
+    this.#scopes.at(-1)!.set(key, local);
+    return local;
+  }
+
+  /** Emits an effect. */
+  run(effect: Value, copy = 0): void {
+    const args = effect.args.map((arg) => this.get(arg, copy));
+    effect.emit(this.f, args, copy);
+  }
+
+  /** Computes here all values under the roots that are known outside of loop `level + 1`. */
+  place(roots: Iterable<Value>, level: number): void {
+    const seen = new Set<Value>();
+    const walk = (x: Value): void => {
+      if (seen.has(x)) return;
+      seen.add(x);
+      if (x.type !== undefined && x.level <= level) {
+        if (!x.variant) this.get(x, 0);
+        return;
+      }
+      for (const arg of x.args) walk(arg);
+    };
+    for (const root of roots) walk(root);
+  }
+
+  /** A counted loop; its body is a scope in which `counter` is bound. */
+  loop(counter: Value, low: Operand, high: Operand, step: number, body: () => void): void {
+    const local = this.f.local("i32");
+    this.f.range(local, low, high, step, () =>
+      this.scope(() => {
+        this.bind(counter, local);
+        body();
+      }));
+  }
+}
+
+/** Number of values that a vector's turn computes, for the choice of unrolling and of threads. */
+export function countVariant(roots: Iterable<Value>): number {
+  const seen = new Set<Value>();
+  const walk = (x: Value): void => {
+    if (seen.has(x) || !x.variant) return;
+    seen.add(x);
+    for (const arg of x.args) walk(arg);
+  };
+  for (const root of roots) {
+    seen.add(root);
+    for (const arg of root.args) walk(arg);
+  }
+  return seen.size;
+}
+
+/**
+ * Runs a body along a vector axis: unrolled copies of four lanes, then four lanes, then single
+ * elements (in which nothing is a vector).
+ */
+export interface VectorLoop {
+  readonly counter: Value;
+  readonly low: Operand;
+  readonly high: Operand;
+  /** Copies of four lanes per turn of the main loop; 0 for single elements only. */
+  readonly copies: number;
+  /** Emits one turn over `copies` vectors, or over one element where `copies` is 0. */
+  readonly body: (copies: number) => void;
+}
+
+/** Emits a vector loop. */
+export function emitVectorLoop(e: Emission, loop: VectorLoop): void {
+  const { f } = e;
+  const { low, high } = loop;
+  const counter = f.local("i32");
+  f.push(low).set(counter);
+  let known = typeof low === "number" && typeof high === "number" ? high - low : undefined;
+  const widths = loop.copies === 0 ? [1] : loop.copies === 1 ? [4, 1] : [4 * loop.copies, 4, 1];
+  for (const width of widths) {
+    if (known !== undefined && known < width) continue;
+    const once = known !== undefined && known < 2 * width;
+    const turn = () => e.scope(() => {
+      e.bind(loop.counter, counter);
+      loop.body(width / 4 >= 1 ? width / 4 : 0);
+    });
+    if (once) {
+      turn();
+      f.get(counter).i32(width).op("i32.add").set(counter);
+    } else {
+      // `counter ≤ high − width`, tested at the bottom.
+      const last = f.local("i32");
+      f.push(high).i32(width).op("i32.sub").set(last);
+      f.get(counter, last).op("i32.le_s").if(() =>
+        f.loop((again) => {
+          turn();
+          f.get(counter).i32(width).op("i32.add").tee(counter).get(last).op("i32.le_s");
+          f.brIf(again);
+        })
+      );
+    }
+    if (known !== undefined) known %= width;
+  }
+}
+
+export { Local };

@@ -1,0 +1,195 @@
+/** The tensor handle: which storage, seen how. Functions live in the family files beside this one. */
+import type { Backend, DeviceName } from "./backends/backend.ts";
+import type { Storage } from "./compile/storage.ts";
+import { type DType, isFloat, type TypedArray } from "./ir/dtype.ts";
+import { sizeOf } from "./ir/kernel.ts";
+import type { GradientNode } from "./autograd.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Where a tensor's elements lie in its storage. */
+export interface View {
+  readonly shape: readonly number[];
+  /** Step between neighbours along each axis, in elements; 0 repeats, negative runs backwards. */
+  readonly strides: readonly number[];
+  /** Element at coordinates 0, 0, …. */
+  readonly offset: number;
+}
+
+/** Row-major strides of a shape. */
+export function contiguousStrides(shape: readonly number[]): number[] {
+  const strides: number[] = new Array(shape.length);
+  let step = 1;
+  for (let d = shape.length - 1; d >= 0; d--) {
+    strides[d] = step;
+    step *= shape[d]!;
+  }
+  return strides;
+}
+
+/** Whether a view covers a row-major block without gaps (axes of size 1 do not count). */
+export function isContiguous(view: View): boolean {
+  let step = 1;
+  for (let d = view.shape.length - 1; d >= 0; d--) {
+    const size = view.shape[d]!;
+    if (size !== 1 && view.strides[d] !== step) return size === 0 || sizeOf(view.shape) === 0;
+    step *= size;
+  }
+  return true;
+}
+
+/** Fields and bookkeeping of a tensor. */
+export abstract class TensorBase {
+  /** Array that this tensor is a view of. */
+  readonly storage: Storage;
+  /** Sizes along each axis. */
+  readonly shape: readonly number[];
+  /** Steps in elements along each axis. */
+  readonly strides: readonly number[];
+  /** Position of the first element in the storage. */
+  readonly offset: number;
+  /** Whether the value came from a JavaScript number, which does not widen other dtypes. */
+  readonly weak: boolean;
+  /** Gradient accumulated by `backward`, for leaves that require one. */
+  grad: Tensor | undefined = undefined;
+  /** How the value was computed, where a gradient may be asked for. */
+  gradientNode: GradientNode | undefined = undefined;
+  /** Which output of `gradientNode` this is. */
+  outputIndex = 0;
+  #requiresGrad = false;
+
+  constructor(storage: Storage, view: View, weak = false) {
+    this.storage = storage;
+    this.shape = view.shape;
+    this.strides = view.strides;
+    this.offset = view.offset;
+    this.weak = weak;
+  }
+
+  /** Element type. */
+  get dtype(): DType {
+    return this.storage.dtype;
+  }
+
+  /** Device the elements live on. */
+  get device(): DeviceName {
+    return this.storage.backend.name;
+  }
+
+  /** Number of axes. */
+  get ndim(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  get numel(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** Whether operations on this tensor are recorded for `backward`. */
+  get requiresGrad(): boolean {
+    return this.#requiresGrad || this.gradientNode !== undefined;
+  }
+
+  set requiresGrad(value: boolean) {
+    this.setRequiresGrad(value);
+  }
+
+  /** Whether this is a leaf of the autograd graph. */
+  get isLeaf(): boolean {
+    return this.gradientNode === undefined;
+  }
+
+  /** Asks for a gradient (or not), like `requires_grad_`. @throws {TypeError} For integers. */
+  setRequiresGrad(value = true): this {
+    if (value && !isFloat(this.dtype)) {
+      throw new TypeError(
+        `requiresGrad: only floating tensors have gradients: dtype ${this.dtype}`,
+      );
+    }
+    if (!value && this.gradientNode) {
+      throw new Error(
+        "requiresGrad: a computed tensor cannot stop requiring a gradient (use detach())",
+      );
+    }
+    this.#requiresGrad = value;
+    return this;
+  }
+
+  /** Size along one axis; negative axes count from the end. */
+  size(axis: number): number {
+    const size = this.shape[axis < 0 ? axis + this.shape.length : axis];
+    if (size === undefined) {
+      throw new RangeError(`size: dim ${axis} is out of range for ${this.shape.length} dimensions`);
+    }
+    return size;
+  }
+
+  /** Whether the elements lie row-major without gaps. */
+  isContiguous(): boolean {
+    return isContiguous(this);
+  }
+
+  /** Gives the memory back at once instead of waiting for the collector; views of it die too. */
+  dispose(): void {
+    this.storage.dispose();
+  }
+
+  /** `using t = …` disposes at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Typed array class that holds host copies of a dtype (bool as bytes, float16 as its bits). */
+export function hostArray(dtype: DType, buffer: ArrayBuffer): TypedArray {
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(buffer);
+    case "float64":
+      return new Float64Array(buffer);
+    case "int32":
+      return new Int32Array(buffer);
+    case "uint32":
+      return new Uint32Array(buffer);
+    case "float16":
+      return new Uint16Array(buffer);
+    case "bool":
+      return Uint8Array.from(new Uint32Array(buffer));
+  }
+}
+
+/** The few functions of the family files that the machinery below them calls. */
+export interface Core {
+  readonly Tensor: new (storage: Storage, view: View, weak?: boolean) => Tensor;
+  add(a: Tensor, b: Tensor): Tensor;
+  convert(x: Tensor, dtype: DType): Tensor;
+  sumToShape(x: Tensor, shape: readonly number[]): Tensor;
+  fullOn(backend: Backend, shape: readonly number[], value: number, dtype: DType): Tensor;
+  scalarOn(backend: Backend, value: number | boolean, context: DType): Tensor;
+}
+
+let registered: Core | undefined;
+
+/**
+ * Tells the machinery the final class and the functions it needs. The family files define base
+ * classes of `Tensor` and call `defineOp` when they load; naming these here instead of importing
+ * them keeps imports free of cycles.
+ */
+export function registerCore(core: Core): void {
+  registered = core;
+}
+
+/** What `tensor.ts` registered. */
+export function core(): Core {
+  return registered!;
+}
+
+/** A tensor over a storage. */
+export function makeTensor(storage: Storage, view: View, weak = false): Tensor {
+  return new registered!.Tensor(storage, view, weak);
+}
+
+/** A row-major tensor over a whole storage. */
+export function wholeTensor(storage: Storage, shape: readonly number[], weak = false): Tensor {
+  return makeTensor(storage, { shape, strides: contiguousStrides(shape), offset: 0 }, weak);
+}

@@ -1,0 +1,145 @@
+/** Errors of the public API: one helper per kind, so that their spelling cannot drift. */
+import type { DType } from "./ir/dtype.ts";
+
+/** Shapes (or other facts) by argument name, for the tail of a message. */
+export type Facts = Readonly<Record<string, readonly number[] | string | number>>;
+
+/** Text of a shape: `[2, 3]`. */
+export function shapeText(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}
+
+function factsText(facts: Facts): string {
+  const parts = Object.entries(facts).map(([name, fact]) =>
+    `${name} ${typeof fact === "object" ? shapeText(fact) : fact}`
+  );
+  return parts.join(", ");
+}
+
+function message(op: string, problem: string, facts: Facts, hint: string | undefined): string {
+  const tail = factsText(facts);
+  return `${op}: ${problem}${tail ? `: ${tail}` : ""}${hint ? ` (${hint})` : ""}`;
+}
+
+/** Shapes do not fit together. */
+export class ShapeError extends TypeError {
+  override readonly name = "ShapeError";
+  /** Public name of the function that refused. */
+  readonly op: string;
+  /** Shapes by argument name. */
+  readonly shapes: Facts;
+
+  constructor(op: string, problem: string, shapes: Facts = {}, hint?: string | undefined) {
+    super(message(op, problem, shapes, hint));
+    this.op = op;
+    this.shapes = shapes;
+  }
+}
+
+/** An element type is not accepted. */
+export class DtypeError extends TypeError {
+  override readonly name = "DtypeError";
+  /** Public name of the function that refused. */
+  readonly op: string;
+
+  constructor(op: string, problem: string, facts: Facts = {}, hint?: string | undefined) {
+    super(message(op, problem, facts, hint));
+    this.op = op;
+  }
+}
+
+/** Tensors live on different devices, or the device cannot do it. */
+export class DeviceError extends TypeError {
+  override readonly name = "DeviceError";
+  /** Public name of the function that refused. */
+  readonly op: string;
+
+  constructor(op: string, problem: string, facts: Facts = {}, hint?: string | undefined) {
+    super(message(op, problem, facts, hint));
+    this.op = op;
+  }
+}
+
+/** A value out of range: the error to throw. */
+export function rangeError(
+  op: string,
+  problem: string,
+  facts: Facts = {},
+  hint?: string | undefined,
+): RangeError {
+  return new RangeError(message(op, problem, facts, hint));
+}
+
+/** A call that makes no sense now: the error to throw. */
+export function stateError(op: string, problem: string, hint?: string | undefined): Error {
+  return new Error(message(op, problem, {}, hint));
+}
+
+/** A fault of the library itself. */
+export function internalError(problem: string): Error {
+  return new Error(`internal: ${problem}`);
+}
+
+/** Axis counted from the front; negative axes count from the end. */
+export function normalizeAxis(op: string, axis: number, rank: number, name = "dim"): number {
+  const limit = Math.max(rank, 1);
+  if (!Number.isInteger(axis) || axis < -limit || axis >= limit) {
+    throw rangeError(op, `${name} ${axis} is out of range for ${rank} dimensions`);
+  }
+  return axis < 0 ? axis + limit : axis;
+}
+
+/** Axes counted from the front; `undefined` is all of them; duplicates are refused. */
+export function normalizeAxes(
+  op: string,
+  axes: number | readonly number[] | undefined | null,
+  rank: number,
+): number[] {
+  if (axes === undefined || axes === null) return Array.from({ length: rank }, (_, d) => d);
+  const list = typeof axes === "number" ? [axes] : axes;
+  const normal = list.map((axis) => normalizeAxis(op, axis, rank));
+  if (new Set(normal).size !== normal.length) {
+    throw rangeError(op, `dim appears twice in ${shapeText(list)}`);
+  }
+  return rank === 0 ? [] : normal;
+}
+
+/** Shape that both broadcast to, by NumPy's rules. */
+export function broadcastShapes(op: string, shapes: readonly (readonly number[])[]): number[] {
+  const rank = Math.max(0, ...shapes.map((s) => s.length));
+  const result: number[] = new Array(rank).fill(1);
+  for (const shape of shapes) {
+    for (let d = 0; d < shape.length; d++) {
+      const at = rank - shape.length + d;
+      const size = shape[d]!;
+      if (size === 1 || size === result[at]) continue;
+      if (result[at] !== 1) {
+        const facts = Object.fromEntries(shapes.map((s, i) => [argumentName(i), s]));
+        throw new ShapeError(op, `sizes ${result[at]} and ${size} do not broadcast`, facts);
+      }
+      result[at] = size;
+    }
+  }
+  return result;
+}
+
+/** Names used in messages for the arguments of elementwise functions. */
+export function argumentName(position: number): string {
+  return ["input", "other", "third", "fourth"][position] ?? `argument${position}`;
+}
+
+/** Refuses a dtype outside a list. */
+export function checkDtype(op: string, dtype: DType, allowed: readonly DType[]): void {
+  if (!allowed.includes(dtype)) {
+    throw new DtypeError(op, `dtype ${dtype} is not supported, expects ${allowed.join(" or ")}`);
+  }
+}
+
+/** Refuses sizes that are not whole numbers ≥ 0. */
+export function checkSizes(op: string, shape: readonly number[], name = "shape"): void {
+  for (const size of shape) {
+    if (!Number.isInteger(size) || size < 0) {
+      throw rangeError(op, `sizes are whole numbers of at least 0`, { [name]: shape });
+    }
+  }
+}

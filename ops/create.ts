@@ -1,0 +1,360 @@
+/** Making tensors: from data, constants and ranges. */
+import { wholeTensor } from "./base.ts";
+import type { Backend, DeviceName } from "./backends/backend.ts";
+import { checkSizes, DtypeError, rangeError, ShapeError } from "./check.ts";
+import { backendOr } from "./compile/devices.ts";
+import { allocateStorage } from "./compile/storage.ts";
+import { currentTrace, withoutTrace } from "./compile/trace.ts";
+import { apply, defineOp } from "./define.ts";
+import { bytesOf, type DType, isFloat, type TypedArray } from "./ir/dtype.ts";
+import * as e from "./ir/expr.ts";
+import { sizeOf } from "./ir/kernel.ts";
+import type { Tensor } from "./tensor.ts";
+import { contiguous, expand } from "./view.ts";
+
+/** Options that all functions that make tensors share. */
+export interface TensorOptions {
+  /** Element type. @default "float32", or that of the data */
+  dtype?: DType | undefined;
+  /** Device. @default the one chosen by `setDevice` */
+  device?: DeviceName | undefined;
+  /** Whether `backward` computes a gradient for it. @default false */
+  requiresGrad?: boolean | undefined;
+}
+
+/** Numbers, booleans, or arrays of them to any depth. */
+export type NestedArray = number | boolean | bigint | readonly NestedArray[];
+
+/** What `tensor` accepts: nested arrays, or a typed array (one-dimensional). */
+export type TensorData = NestedArray | TypedArray | BigInt64Array | Int8Array | Int16Array;
+
+const FULL = defineOp<{ shape: readonly number[]; value: number; dtype: DType }>({
+  name: "full",
+  lower(_operands, { shape, value, dtype }) {
+    const output = { dtype, value: e.constant(e.castValue(value, dtype), dtype), index: undefined };
+    return { kernel: { kind: "map", shape, inputs: [], outputs: [output] }, shapes: [shape] };
+  },
+});
+
+const RANGE = defineOp<{ length: number; start: number; step: number; dtype: DType }>({
+  name: "arange",
+  lower(_operands, { length, start, step, dtype }) {
+    const shape = [length];
+    const at = e.cast(e.axis(0, length), dtype);
+    const value = e.add(e.constant(start, dtype), e.mul(at, e.constant(step, dtype)));
+    const outputs = [{ dtype, value, index: undefined }];
+    return { kernel: { kind: "map", shape, inputs: [], outputs }, shapes: [shape] };
+  },
+});
+
+/** Bytes of host values in the device's layout. */
+function encode(values: ArrayLike<number | boolean | bigint>, dtype: DType): ArrayBufferView {
+  switch (dtype) {
+    case "float32":
+      return values instanceof Float32Array
+        ? values
+        : Float32Array.from(values as number[], Number);
+    case "float64":
+      return values instanceof Float64Array
+        ? values
+        : Float64Array.from(values as number[], Number);
+    case "int32":
+      return values instanceof Int32Array ? values : Int32Array.from(values as number[], Number);
+    case "uint32":
+      return values instanceof Uint32Array ? values : Uint32Array.from(values as number[], Number);
+    case "bool":
+      return Uint32Array.from(values as number[], (x) => x ? 1 : 0);
+    case "float16":
+      return Uint16Array.from(values as number[], (x) => halfBits(Number(x)));
+  }
+}
+
+/** IEEE half precision bits of a number, rounded to nearest even. */
+export function halfBits(x: number): number {
+  const float = new Float32Array([x]);
+  const bits = new Uint32Array(float.buffer)[0]!;
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) {
+    const scaled = Math.abs(float[0]!) * 2 ** 24;
+    const floor = Math.floor(scaled), rest = scaled - floor;
+    return sign | (floor + (rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? 1 : 0));
+  }
+  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
+  return sign | ((rounded - 0x38000000) >>> 13);
+}
+
+/** A tensor over host values, given in row-major order. */
+export function fromValues(
+  values: ArrayLike<number | boolean | bigint>,
+  shape: readonly number[],
+  dtype: DType,
+  backend: Backend,
+): Tensor {
+  if (values.length !== sizeOf(shape)) {
+    throw new ShapeError("tensor", `${values.length} values do not fill the shape`, { shape });
+  }
+  const storage = allocateStorage(backend, dtype, values.length);
+  if (values.length) backend.write(storage.buffer!, 0, encode(values, dtype));
+  return wholeTensor(storage, shape);
+}
+
+function shapeOfNested(data: NestedArray): number[] {
+  const shape: number[] = [];
+  let level: NestedArray = data;
+  while (Array.isArray(level)) {
+    shape.push(level.length);
+    if (level.length === 0) break;
+    level = level[0];
+  }
+  return shape;
+}
+
+function flattenNested(
+  data: NestedArray,
+  shape: readonly number[],
+  depth: number,
+  out: (number | boolean | bigint)[],
+): void {
+  if (!Array.isArray(data)) {
+    if (depth !== shape.length) throw raggedError(shape);
+    out.push(data as number | boolean | bigint);
+    return;
+  }
+  if (data.length !== shape[depth]) throw raggedError(shape);
+  for (const item of data) flattenNested(item, shape, depth + 1, out);
+}
+
+function raggedError(shape: readonly number[]): ShapeError {
+  return new ShapeError("tensor", "nested arrays differ in length or depth", {
+    "first rows": shape,
+  });
+}
+
+function dtypeOfTyped(data: object): DType {
+  if (data instanceof Float32Array) return "float32";
+  if (data instanceof Float64Array) return "float64";
+  if (data instanceof Uint32Array) return "uint32";
+  return "int32";
+}
+
+function finish(x: Tensor, options: TensorOptions): Tensor {
+  return options.requiresGrad ? x.setRequiresGrad(true) : x;
+}
+
+/**
+ * A tensor from numbers, nested arrays or a typed array, like `torch.tensor`.
+ *
+ * Shapes follow the nesting. Numbers become float32, booleans bool, typed arrays keep their type
+ * (8- and 16-bit integers become int32); `dtype` overrides. The data is copied.
+ *
+ * @param data Values.
+ * @param options Dtype, device, whether a gradient is wanted.
+ * @returns A new tensor.
+ * @throws {ShapeError} If nested arrays are ragged.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@tensaurus/core";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(tensor([[1, 2, 3], [4, 5, 6]]).shape, [2, 3]);
+ * ```
+ */
+export function tensor(
+  data: TensorData,
+  options: TensorOptions & { shape?: readonly number[] } = {},
+): Tensor {
+  const backend = backendOr(options.device);
+  if (ArrayBuffer.isView(data)) {
+    const values = data as TypedArray;
+    const shape = options.shape ?? [values.length];
+    return finish(fromValues(values, shape, options.dtype ?? dtypeOfTyped(data), backend), options);
+  }
+  const nested = data as NestedArray;
+  const shape = shapeOfNested(nested);
+  const flat: (number | boolean | bigint)[] = [];
+  flattenNested(nested, shape, 0, flat);
+  const bools = flat.length > 0 && flat.every((x) => typeof x === "boolean");
+  const dtype = options.dtype ?? (bools ? "bool" : "float32");
+  return finish(fromValues(flat, options.shape ?? shape, dtype, backend), options);
+}
+
+/** Numbers already seen as eager constants, so that `x.mul(0.5)` uploads 0.5 once. */
+const constants = new Map<string, Tensor>();
+const CONSTANT_LIMIT = 1024;
+
+/** A 0-dimensional constant of an exact dtype. */
+function constantOn(backend: Backend, value: number, dtype: DType, weak: boolean): Tensor {
+  const trace = currentTrace();
+  if (trace && trace.backend === backend) {
+    const full = apply(FULL, [], { shape: [], value, dtype }, backend);
+    return wholeTensor(full.storage, [], weak);
+  }
+  const key = `${backend.name}:${dtype}:${weak}:${Object.is(value, -0) ? "-0" : value}`;
+  let constant = constants.get(key);
+  if (!constant || !constant.storage.buffer) {
+    if (constants.size >= CONSTANT_LIMIT) constants.clear();
+    const { storage } = withoutTrace(() => fromValues([value], [], dtype, backend));
+    constant = wholeTensor(storage, [], weak);
+    constants.set(key, constant);
+  }
+  return constant;
+}
+
+/**
+ * The tensor that a JavaScript number stands for beside tensors of dtype `context`: of that dtype
+ * where it is floating; else int32 for whole numbers and float32 for others.
+ */
+export function scalarOn(backend: Backend, value: number | boolean, context: DType): Tensor {
+  if (typeof value === "boolean") return constantOn(backend, value ? 1 : 0, "bool", true);
+  if (isFloat(context)) return constantOn(backend, value, context, true);
+  if (!Number.isInteger(value)) return constantOn(backend, value, "float32", true);
+  const unsigned = context === "uint32" && value >= 0;
+  return constantOn(backend, value, unsigned ? "uint32" : "int32", true);
+}
+
+/** A tensor filled with one value on a given backend. */
+export function fullOn(
+  backend: Backend,
+  shape: readonly number[],
+  value: number,
+  dtype: DType,
+): Tensor {
+  const trace = currentTrace();
+  if (trace && trace.backend === backend) return apply(FULL, [], { shape, value, dtype }, backend);
+  return contiguous(expand(constantOn(backend, value, dtype, false), shape), true);
+}
+
+/**
+ * A tensor filled with one value, like `torch.full`.
+ *
+ * @param shape Sizes.
+ * @param value Value of every element.
+ * @param options Dtype (default float32, bool for booleans), device, requiresGrad.
+ * @returns A new tensor.
+ */
+export function full(
+  shape: readonly number[],
+  value: number | boolean,
+  options: TensorOptions = {},
+): Tensor {
+  checkSizes("full", shape);
+  const dtype = options.dtype ?? (typeof value === "boolean" ? "bool" : "float32");
+  return finish(fullOn(backendOr(options.device), shape, Number(value), dtype), options);
+}
+
+/** Zeros of a shape, like `torch.zeros`. */
+export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  return full(shape, 0, options);
+}
+
+/** Ones of a shape, like `torch.ones`. */
+export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  return full(shape, 1, options);
+}
+
+/** A tensor of the same shape, dtype and device filled with one value. */
+export function fullLike(x: Tensor, value: number, options: TensorOptions = {}): Tensor {
+  const backend = options.device ? backendOr(options.device) : x.storage.backend;
+  return finish(fullOn(backend, x.shape, value, options.dtype ?? x.dtype), options);
+}
+
+/** Zeros of the same shape, dtype and device. */
+export function zerosLike(x: Tensor, options: TensorOptions = {}): Tensor {
+  return fullLike(x, 0, options);
+}
+
+/** Ones of the same shape, dtype and device. */
+export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
+  return fullLike(x, 1, options);
+}
+
+/**
+ * Numbers from `start` up to but without `end`, like `torch.arange`.
+ *
+ * The default dtype is int32 where all three are whole, else float32.
+ *
+ * @param start First number, or the end when it stands alone (then the start is 0).
+ * @param end Bound that is not reached.
+ * @param step Difference of neighbours, not 0.
+ * @param options Dtype, device.
+ * @returns A tensor `[ceil((end − start) / step)]`.
+ * @throws {RangeError} If `step` is 0 or leads away from `end`.
+ *
+ * @example
+ * ```ts
+ * import { arange } from "@tensaurus/core";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([...await arange(2, 8, 2).data()], [2, 4, 6]);
+ * ```
+ */
+export function arange(
+  start: number,
+  end?: number | undefined,
+  step = 1,
+  options: TensorOptions = {},
+): Tensor {
+  const [from, to] = end === undefined ? [0, start] : [start, end];
+  if (step === 0) throw rangeError("arange", "step is 0");
+  if ((to - from) / step < 0) {
+    throw rangeError("arange", `step ${step} leads away from the end`, { start: from, end: to });
+  }
+  const whole = Number.isInteger(from) && Number.isInteger(to) && Number.isInteger(step);
+  const length = Math.ceil((to - from) / step);
+  const dtype = options.dtype ?? (whole ? "int32" : "float32");
+  const attributes = { length, start: from, step, dtype };
+  return finish(apply(RANGE, [], attributes, backendOr(options.device)), options);
+}
+
+/** `count` evenly spaced numbers from `start` to `end`, both included, like `torch.linspace`. */
+export function linspace(
+  start: number,
+  end: number,
+  count: number,
+  options: TensorOptions = {},
+): Tensor {
+  if (!Number.isInteger(count) || count < 0) {
+    throw rangeError("linspace", `count ${count} is not a whole number of at least 0`);
+  }
+  const dtype = options.dtype ?? "float32";
+  const step = count > 1 ? (end - start) / (count - 1) : 0;
+  // Computed on the host in float64: the ends are exact.
+  const values = Float64Array.from(
+    { length: count },
+    (_, i) => i === count - 1 && count > 1 ? end : start + step * i,
+  );
+  return finish(fromValues(values, [count], dtype, backendOr(options.device)), options);
+}
+
+const EYE = defineOp<{ rows: number; columns: number; dtype: DType }>({
+  name: "eye",
+  lower(_operands, { rows, columns, dtype }) {
+    const shape = [rows, columns];
+    const value = e.cast(e.eq(e.axis(0, rows), e.axis(1, columns)), dtype);
+    const outputs = [{ dtype, value, index: undefined }];
+    return { kernel: { kind: "map", shape, inputs: [], outputs }, shapes: [shape] };
+  },
+});
+
+/** Ones on the diagonal, zeros elsewhere, like `torch.eye`. */
+export function eye(
+  rows: number,
+  columns: number = rows,
+  options: TensorOptions = {},
+): Tensor {
+  checkSizes("eye", [rows, columns]);
+  const attributes = { rows, columns, dtype: options.dtype ?? "float32" };
+  return finish(apply(EYE, [], attributes, backendOr(options.device)), options);
+}
+
+/** Refuses a dtype that the device cannot store. */
+export function checkStorable(op: string, dtype: DType, backend: Backend): void {
+  if ((dtype === "float16" || dtype === "float64") && !backend.supports(dtype)) {
+    throw new DtypeError(op, `device ${backend.name} does not store ${dtype}`);
+  }
+  void bytesOf(dtype);
+}
