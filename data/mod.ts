@@ -65,3 +65,6 @@ export { classificationReport, formatConfusionMatrix } from "./report.ts";
 export type { ReportOptions } from "./report.ts";
 export { bitsPerCharacter, bleu, perplexity } from "./text_metrics.ts";
 export type { BleuOptions, BleuResult } from "./text_metrics.ts";
+export { readSafetensors, writeSafetensors } from "./checkpoint.ts";
+export { parseSafetensors, serializeSafetensors } from "./safetensors.ts";
+export type { NamedArrays, ParseSafetensorsOptions, Safetensors } from "./safetensors.ts";
