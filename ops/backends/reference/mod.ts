@@ -1,0 +1,6 @@
+/**
+ * The float64 reference device.
+ *
+ * @module
+ */
+export { createReferenceBackend } from "./reference.ts";
