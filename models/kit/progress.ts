@@ -95,6 +95,7 @@ export class Progress {
   readonly #began: number;
   #step: number;
   #values: StepValues = {};
+  #changed = false;
   #loggedStep: number;
   #loggedAt: number;
   #drawnAt = -Infinity;
@@ -132,6 +133,7 @@ export class Progress {
    */
   update(step: number, values: StepValues = {}): void {
     this.#step = step;
+    this.#changed = true;
     Object.assign(this.#values, values);
     const { output, logEvery, total, now } = this.#options;
     if (output.terminal) {
@@ -144,8 +146,13 @@ export class Progress {
     }
   }
 
-  /** Writes the line with fixed columns; on a terminal it stays above the bar. */
+  /**
+   * Writes the line with fixed columns; on a terminal it stays above the bar. Nothing is written
+   * twice.
+   */
   log(): void {
+    if (!this.#changed) return;
+    this.#changed = false;
     this.note(this.line());
     this.#loggedStep = this.#step;
     this.#loggedAt = this.#options.now();

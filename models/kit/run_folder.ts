@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { basename, dirname, join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { exists, removeIfThere, writeWhole } from "./files.ts";
 import { UsageError } from "./settings.ts";
 
@@ -263,9 +263,19 @@ async function numbered(
   return found.sort((a, b) => a.number - b.number);
 }
 
+/** Makes the next free folder; two runs that start together get one each. */
 async function nextFree(root: string, name: string): Promise<string> {
+  await Deno.mkdir(root, { recursive: true });
   const last = (await numberedRuns(root, name)).at(-1)?.number ?? 0;
-  return join(root, `${basename(name)}-${String(last + 1).padStart(3, "0")}`);
+  for (let number = last + 1;; number++) {
+    const path = join(root, `${name}-${String(number).padStart(3, "0")}`);
+    try {
+      await Deno.mkdir(path);
+      return path;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
 }
 
 /** JSON has no NaN and no infinity; a diverged loss must not read as missing. */

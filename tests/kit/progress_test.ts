@@ -39,6 +39,14 @@ Deno.test("Progress writes the last step, also where it is no multiple of logEve
   assertEquals(output.texts.map((text) => text.slice(0, 8)), ["step 2/3", "step 3/3"]);
 });
 
+Deno.test("Progress writes no line twice", () => {
+  const output = new Recorder(false);
+  const shown = new Progress({ total: 3, logEvery: 1, output, now: () => 0 });
+  shown.update(1, { loss: 1 });
+  shown.log();
+  assertEquals(output.texts.length, 1);
+});
+
 Deno.test("Progress draws a bar on a terminal ten times a second at most", () => {
   const output = new Recorder(true, 100);
   const time = new Clock();

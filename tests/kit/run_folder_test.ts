@@ -33,6 +33,13 @@ Deno.test("RunFolder.create() numbers folders and writes config.json", () =>
     assertEquals(JSON.parse(await Deno.readTextFile(first.file("config.json"))), { lr: 0.1 });
   }));
 
+Deno.test("RunFolder.create() gives runs that start together a folder each", () =>
+  inTemporaryFolder(async (root) => {
+    const start = (): Promise<RunFolder> => RunFolder.create({ name: "cnn", root, config: {} });
+    const runs = await Promise.all([start(), start(), start()]);
+    assertEquals(new Set(runs.map(({ path }) => path)).size, 3);
+  }));
+
 Deno.test("RunFolder.create() throws where the folder holds a run", () =>
   inTemporaryFolder(async (root) => {
     const out = join(root, "mine");
