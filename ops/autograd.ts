@@ -219,6 +219,24 @@ export function recordGradient<A extends Attribute>(
   new GradientNode(name, attributes, gradient as GradientFunction<never>, inputs, outputs, saves);
 }
 
+/**
+ * A function of several operations with a gradient of its own, cheaper or more accurate than the one
+ * that follows from its parts. `forward` is not recorded; `gradient` is written with ops, so that it
+ * can be differentiated again.
+ */
+export function differentiable<A extends Attribute>(
+  name: string,
+  attributes: A,
+  inputs: readonly Tensor[],
+  forward: () => Tensor,
+  gradient: GradientFunction<A>,
+  saves: SavePolicy = "inputs",
+): Tensor {
+  const output = withGradMode(name, false, forward);
+  recordGradient(name, attributes, gradient, inputs, [output], saves);
+  return output;
+}
+
 /** Options of `backward` and `grad`. */
 export interface BackwardOptions {
   /** Gradient of the root; needed when it is not a single number. */

@@ -31,8 +31,10 @@ export interface Operand {
   readonly shape: readonly number[];
   /** The element at coordinates, as an expression over the kernel's axes. */
   at(coordinates: readonly Expr[], guard?: Expr | undefined): Expr;
-  /** Whether elements lie row-major without gaps from the start of the array. */
+  /** Whether elements lie row-major without gaps. */
   readonly contiguous: boolean;
+  /** Element of the bound array at which coordinates 0, 0, … lie. */
+  readonly base: number;
   /** Input slot in the kernel. */
   readonly slot: number;
 }
@@ -90,7 +92,8 @@ function operandOf(x: Tensor, slot: number, base: number): Operand {
     dtype,
     shape,
     slot,
-    contiguous: base === 0 && isContiguous(x),
+    contiguous: isContiguous(x),
+    base,
     at(coordinates, guard) {
       const index = e.add(e.strided(coordinates, strides), e.int(base));
       return e.load(slot, dtype, index, guard);

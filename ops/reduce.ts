@@ -1,12 +1,26 @@
 /** Reductions over axes: sums, products, extrema and what is composed of them. */
+import { differentiable } from "./autograd.ts";
 import { core } from "./base.ts";
 import { DtypeError, normalizeAxes, normalizeAxis, ShapeError } from "./check.ts";
 import { apply, applyAll, type Attribute, defineOp, type Operand } from "./define.ts";
-import { add, convert, div, eq, log, logicalNot, mul, ne, sqrt, square, sub, where } from "./elementwise.ts";
+import {
+  add,
+  convert,
+  div,
+  eq,
+  log,
+  logicalNot,
+  mul,
+  ne,
+  sqrt,
+  square,
+  sub,
+  where,
+} from "./elementwise.ts";
 import { type DType, isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
-import { type ReduceOp, type ReduceKernel, sizeOf } from "./ir/kernel.ts";
+import { type ReduceKernel, type ReduceOp, sizeOf } from "./ir/kernel.ts";
 import { exp, isnan } from "./math.ts";
 import type { Tensor } from "./tensor.ts";
 import { expand, reshape, unsqueeze, ViewMethods } from "./view.ts";
@@ -32,11 +46,24 @@ function reduceFrame(
   };
 }
 
-function reduceKernel(x: Operand, axes: readonly number[], ops: readonly ReduceOp[], dtype: DType): ReduceKernel {
+function reduceKernel(
+  x: Operand,
+  axes: readonly number[],
+  ops: readonly ReduceOp[],
+  dtype: DType,
+): ReduceKernel {
   const { shape, reduce, coordinates } = reduceFrame(x, axes);
   const body = e.cast(x.at(coordinates), dtype);
-  const reductions = ops.map((op) => ({ op, body, dtype: op.startsWith("arg") ? "int32" as const : dtype }));
-  const outputs = reductions.map((r, i) => ({ dtype: r.dtype, value: e.acc(i, r.dtype), index: undefined }));
+  const reductions = ops.map((op) => ({
+    op,
+    body,
+    dtype: op.startsWith("arg") ? "int32" as const : dtype,
+  }));
+  const outputs = reductions.map((r, i) => ({
+    dtype: r.dtype,
+    value: e.acc(i, r.dtype),
+    index: undefined,
+  }));
   return { kind: "reduce", shape, reduce, inputs: [{ dtype: x.dtype }], reductions, outputs };
 }
 
@@ -68,7 +95,12 @@ export interface ReduceOptions {
 /** Axes of a reduction: one, several, or all when missing. */
 export type Axes = number | readonly number[] | undefined | null;
 
-function keep(y: Tensor, axes: readonly number[], shape: readonly number[], keepdim: boolean | undefined): Tensor {
+function keep(
+  y: Tensor,
+  axes: readonly number[],
+  shape: readonly number[],
+  keepdim: boolean | undefined,
+): Tensor {
   return keepdim ? reshape(y, shape.map((s, d) => axes.includes(d) ? 1 : s)) : y;
 }
 
@@ -196,7 +228,13 @@ const EXTREMUM = defineOp<ReduceAttributes & { readonly op: Extremum }>({
   },
 });
 
-function extremum(name: string, op: Extremum, x: Tensor, dim: Axes, keepdim: boolean | undefined): Tensor {
+function extremum(
+  name: string,
+  op: Extremum,
+  x: Tensor,
+  dim: Axes,
+  keepdim: boolean | undefined,
+): Tensor {
   const axes = normalizeAxes(name, dim, x.ndim);
   if (axes.length === 0) return x;
   if (axes.some((d) => x.shape[d] === 0)) {
@@ -206,12 +244,20 @@ function extremum(name: string, op: Extremum, x: Tensor, dim: Axes, keepdim: boo
 }
 
 /** Largest values over axes, like `torch.amax`; ties share the gradient. */
-export function amax(x: Tensor, dim?: Axes, options: { keepdim?: boolean | undefined } = {}): Tensor {
+export function amax(
+  x: Tensor,
+  dim?: Axes,
+  options: { keepdim?: boolean | undefined } = {},
+): Tensor {
   return extremum("amax", "max", x, dim, options.keepdim);
 }
 
 /** Smallest values over axes, like `torch.amin`; ties share the gradient. */
-export function amin(x: Tensor, dim?: Axes, options: { keepdim?: boolean | undefined } = {}): Tensor {
+export function amin(
+  x: Tensor,
+  dim?: Axes,
+  options: { keepdim?: boolean | undefined } = {},
+): Tensor {
   return extremum("amin", "min", x, dim, options.keepdim);
 }
 
@@ -251,13 +297,23 @@ const POSITIONS = defineOp<{ size: number }>({
   },
 });
 
-function positions(backend: Tensor["storage"]["backend"], shape: readonly number[], axis: number): Tensor {
+function positions(
+  backend: Tensor["storage"]["backend"],
+  shape: readonly number[],
+  axis: number,
+): Tensor {
   const size = shape[axis]!;
   const flat = apply(POSITIONS, [], { size }, backend);
   return reshape(flat, [size, ...shape.slice(axis + 1).map(() => 1)]);
 }
 
-function extremumAt(name: string, op: Extremum, x: Tensor, dim: number, keepdim: boolean | undefined): ValuesAndIndices {
+function extremumAt(
+  name: string,
+  op: Extremum,
+  x: Tensor,
+  dim: number,
+  keepdim: boolean | undefined,
+): ValuesAndIndices {
   const at = normalizeAxis(name, dim, x.ndim);
   if (x.ndim === 0) {
     return { values: x, indices: core().fullOn(x.storage.backend, [], 0, "int32") };
@@ -273,12 +329,20 @@ function extremumAt(name: string, op: Extremum, x: Tensor, dim: number, keepdim:
 }
 
 /** Largest values along one axis and the first place of each, like `torch.max(input, dim)`. */
-export function maxAlong(x: Tensor, dim: number, options: { keepdim?: boolean | undefined } = {}): ValuesAndIndices {
+export function maxAlong(
+  x: Tensor,
+  dim: number,
+  options: { keepdim?: boolean | undefined } = {},
+): ValuesAndIndices {
   return extremumAt("max", "max", x, dim, options.keepdim);
 }
 
 /** Smallest values along one axis and the first place of each, like `torch.min(input, dim)`. */
-export function minAlong(x: Tensor, dim: number, options: { keepdim?: boolean | undefined } = {}): ValuesAndIndices {
+export function minAlong(
+  x: Tensor,
+  dim: number,
+  options: { keepdim?: boolean | undefined } = {},
+): ValuesAndIndices {
   return extremumAt("min", "min", x, dim, options.keepdim);
 }
 
@@ -290,8 +354,15 @@ const ARG = defineOp<ReduceAttributes & { readonly op: "argmax" | "argmin" }>({
   },
 });
 
-function arg(op: "argmax" | "argmin", x: Tensor, dim: number | undefined | null, keepdim: boolean | undefined): Tensor {
-  if (sizeOf(x.shape) === 0) throw new ShapeError(op, "an empty tensor has no extremum", { input: x.shape });
+function arg(
+  op: "argmax" | "argmin",
+  x: Tensor,
+  dim: number | undefined | null,
+  keepdim: boolean | undefined,
+): Tensor {
+  if (sizeOf(x.shape) === 0) {
+    throw new ShapeError(op, "an empty tensor has no extremum", { input: x.shape });
+  }
   if (dim === undefined || dim === null) {
     const flat = apply(ARG, [reshape(x, [-1])], { axes: [0], op });
     return keepdim ? reshape(flat, x.shape.map(() => 1)) : flat;
@@ -302,23 +373,39 @@ function arg(op: "argmax" | "argmin", x: Tensor, dim: number | undefined | null,
 }
 
 /** Position of the first largest element along an axis (or in the flat tensor), int32, like `torch.argmax`. */
-export function argmax(x: Tensor, dim?: number | undefined | null, options: { keepdim?: boolean | undefined } = {}): Tensor {
+export function argmax(
+  x: Tensor,
+  dim?: number | undefined | null,
+  options: { keepdim?: boolean | undefined } = {},
+): Tensor {
   return arg("argmax", x, dim, options.keepdim);
 }
 
 /** Position of the first smallest element along an axis (or in the flat tensor), int32, like `torch.argmin`. */
-export function argmin(x: Tensor, dim?: number | undefined | null, options: { keepdim?: boolean | undefined } = {}): Tensor {
+export function argmin(
+  x: Tensor,
+  dim?: number | undefined | null,
+  options: { keepdim?: boolean | undefined } = {},
+): Tensor {
   return arg("argmin", x, dim, options.keepdim);
 }
 
 /** Whether any element along the axes is true, like `torch.any`. */
-export function any(x: Tensor, dim?: Axes, options: { keepdim?: boolean | undefined } = {}): Tensor {
+export function any(
+  x: Tensor,
+  dim?: Axes,
+  options: { keepdim?: boolean | undefined } = {},
+): Tensor {
   if (sizeOf(x.shape) === 0) return ne(sum(ne(x, 0), dim, options), 0);
   return ne(amax(convert(ne(x, 0), "int32"), dim, options), 0);
 }
 
 /** Whether all elements along the axes are true, like `torch.all`. */
-export function all(x: Tensor, dim?: Axes, options: { keepdim?: boolean | undefined } = {}): Tensor {
+export function all(
+  x: Tensor,
+  dim?: Axes,
+  options: { keepdim?: boolean | undefined } = {},
+): Tensor {
   return logicalNot(any(eq(x, 0), dim, options));
 }
 
@@ -333,7 +420,11 @@ export function nansum(x: Tensor, dim?: Axes, options: ReduceOptions = {}): Tens
 }
 
 /** `log Σ e^x` without overflow, like `torch.logsumexp`. */
-export function logsumexp(x: Tensor, dim?: Axes, options: { keepdim?: boolean | undefined } = {}): Tensor {
+export function logsumexp(
+  x: Tensor,
+  dim?: Axes,
+  options: { keepdim?: boolean | undefined } = {},
+): Tensor {
   const source = isFloat(x.dtype) ? x : convert(x, "float32");
   const top = amax(source.detach(), dim, { keepdim: true });
   const finite = where(eq(top.abs(), Infinity), 0, top);
@@ -342,23 +433,37 @@ export function logsumexp(x: Tensor, dim?: Axes, options: { keepdim?: boolean | 
 }
 
 /** Softmax along one axis, like `torch.softmax`. */
-export function softmax(x: Tensor, dim: number, options: { dtype?: DType | undefined } = {}): Tensor {
+export function softmax(
+  x: Tensor,
+  dim: number,
+  options: { dtype?: DType | undefined } = {},
+): Tensor {
   const source = convert(x, options.dtype ?? (isFloat(x.dtype) ? x.dtype : "float32"));
   normalizeAxis("softmax", dim, x.ndim);
-  return softmaxOf(source, dim);
-}
-
-function softmaxOf(x: Tensor, dim: number): Tensor {
-  const shifted = exp(sub(x, amax(x.detach(), dim, { keepdim: true })));
-  return div(shifted, sum(shifted, dim, { keepdim: true }));
+  return differentiable("softmax", dim, [source], () => {
+    const shifted = exp(sub(source, amax(source, dim, { keepdim: true })));
+    return div(shifted, sum(shifted, dim, { keepdim: true }));
+  }, (c) => {
+    const product = mul(c.grad(), c.output());
+    return [sub(product, mul(c.output(), sum(product, c.attributes, { keepdim: true })))];
+  }, "output");
 }
 
 /** Logarithm of the softmax along one axis, like `torch.log_softmax`. */
-export function logSoftmax(x: Tensor, dim: number, options: { dtype?: DType | undefined } = {}): Tensor {
+export function logSoftmax(
+  x: Tensor,
+  dim: number,
+  options: { dtype?: DType | undefined } = {},
+): Tensor {
   const source = convert(x, options.dtype ?? (isFloat(x.dtype) ? x.dtype : "float32"));
   normalizeAxis("logSoftmax", dim, x.ndim);
-  const shifted = sub(source, amax(source.detach(), dim, { keepdim: true }));
-  return sub(shifted, log(sum(exp(shifted), dim, { keepdim: true })));
+  return differentiable("logSoftmax", dim, [source], () => {
+    const shifted = sub(source, amax(source, dim, { keepdim: true }));
+    return sub(shifted, log(sum(exp(shifted), dim, { keepdim: true })));
+  }, (c) => {
+    const total = sum(c.grad(), c.attributes, { keepdim: true });
+    return [sub(c.grad(), mul(exp(c.output()), total))];
+  }, "output");
 }
 
 /** Methods of tensors from this file. */
@@ -367,14 +472,22 @@ export abstract class ReduceMethods extends ViewMethods {
   max(this: Tensor): Tensor;
   /** Values and positions along one axis. */
   max(this: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): ValuesAndIndices;
-  max(this: Tensor, dim?: number, options?: { keepdim?: boolean | undefined }): Tensor | ValuesAndIndices {
+  max(
+    this: Tensor,
+    dim?: number,
+    options?: { keepdim?: boolean | undefined },
+  ): Tensor | ValuesAndIndices {
     return dim === undefined ? amax(this) : maxAlong(this, dim, options);
   }
   /** See the function `minAlong`; without an axis, the smallest element. */
   min(this: Tensor): Tensor;
   /** Values and positions along one axis. */
   min(this: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): ValuesAndIndices;
-  min(this: Tensor, dim?: number, options?: { keepdim?: boolean | undefined }): Tensor | ValuesAndIndices {
+  min(
+    this: Tensor,
+    dim?: number,
+    options?: { keepdim?: boolean | undefined },
+  ): Tensor | ValuesAndIndices {
     return dim === undefined ? amin(this) : minAlong(this, dim, options);
   }
   /** See the function `sum`. */
@@ -422,11 +535,19 @@ export abstract class ReduceMethods extends ViewMethods {
     return logsumexp(this, dim, options);
   }
   /** See the function `argmax`. */
-  argmax(this: Tensor, dim?: number | undefined | null, options?: { keepdim?: boolean | undefined }): Tensor {
+  argmax(
+    this: Tensor,
+    dim?: number | undefined | null,
+    options?: { keepdim?: boolean | undefined },
+  ): Tensor {
     return argmax(this, dim, options);
   }
   /** See the function `argmin`. */
-  argmin(this: Tensor, dim?: number | undefined | null, options?: { keepdim?: boolean | undefined }): Tensor {
+  argmin(
+    this: Tensor,
+    dim?: number | undefined | null,
+    options?: { keepdim?: boolean | undefined },
+  ): Tensor {
     return argmin(this, dim, options);
   }
   /** See the function `countNonzero`. */

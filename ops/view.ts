@@ -9,7 +9,7 @@ import {
   shapeText,
 } from "./check.ts";
 import { type GradientContext, recordGradient } from "./autograd.ts";
-import { apply, type Attribute, defineOp } from "./define.ts";
+import { apply, type Attribute, defineOp, type OpDefinition } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import { sizeOf } from "./ir/kernel.ts";
@@ -220,7 +220,9 @@ export function slice(
   step = 1,
 ): Tensor {
   const at = normalizeAxis("slice", dim, x.ndim);
-  if (!Number.isInteger(step) || step === 0) throw rangeError("slice", `step ${step} is not allowed`);
+  if (!Number.isInteger(step) || step === 0) {
+    throw rangeError("slice", `step ${step} is not allowed`);
+  }
   const size = x.shape[at] ?? 1;
   const low = step > 0 ? 0 : -1, high = step > 0 ? size : size - 1;
   const place = (p: number | undefined | null, missing: number) =>
@@ -231,8 +233,18 @@ export function slice(
   const shape = x.shape.map((s, d) => d === at ? length : s);
   const strides = x.strides.map((s, d) => d === at ? s * step : s);
   const offset = x.offset + (length ? from * (x.strides[at] ?? 0) : 0);
-  return viewOf("slice", x, { shape, strides, offset }, (c) =>
-    embed(c.grad(), c.inputShape(0), shape.map((_, d) => d === at ? from : 0), shape.map((_, d) => d === at ? step : 1)));
+  return viewOf(
+    "slice",
+    x,
+    { shape, strides, offset },
+    (c) =>
+      embed(
+        c.grad(),
+        c.inputShape(0),
+        shape.map((_, d) => d === at ? from : 0),
+        shape.map((_, d) => d === at ? step : 1),
+      ),
+  );
 }
 
 /** `length` elements of one axis from `start`, like `torch.narrow`. */
@@ -296,7 +308,9 @@ export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 
 
 /** At most `chunks` pieces of equal size (the last may be smaller), like `torch.chunk`. */
 export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
-  if (!Number.isInteger(chunks) || chunks < 1) throw rangeError("chunk", `chunks ${chunks} is not positive`);
+  if (!Number.isInteger(chunks) || chunks < 1) {
+    throw rangeError("chunk", `chunks ${chunks} is not positive`);
+  }
   const size = x.shape[normalizeAxis("chunk", dim, x.ndim)] ?? 0;
   return split(x, Math.max(1, Math.ceil(size / chunks)), dim);
 }
@@ -382,7 +396,10 @@ export function padConstant(x: Tensor, padding: readonly number[], value = 0): T
     starts[d] = Math.max(0, before);
     shape[d] = y.shape[d]! + Math.max(0, before) + Math.max(0, after);
     if (x.shape[d]! + before + after < 0) {
-      throw new ShapeError("pad", `dim ${d} would have a negative size`, { input: x.shape, padding });
+      throw new ShapeError("pad", `dim ${d} would have a negative size`, {
+        input: x.shape,
+        padding,
+      });
     }
   }
   if (shape.every((s, d) => s === y.shape[d])) return y;
@@ -415,7 +432,8 @@ const DIAGONAL_EMBED = defineOp<{ rows: number; columns: number; row: number; co
     const outer = x!.shape.slice(0, -1);
     const shape = [...outer, rows, columns];
     const axes = e.axesOf(shape);
-    const i = e.sub(axes[outer.length]!, e.int(row)), j = e.sub(axes[outer.length + 1]!, e.int(column));
+    const i = e.sub(axes[outer.length]!, e.int(row)),
+      j = e.sub(axes[outer.length + 1]!, e.int(column));
     const inside = e.and(e.le(e.int(0), i), e.lt(i, e.int(x!.shape[outer.length]!)));
     const value = x!.at([...axes.slice(0, outer.length), i], e.and(inside, e.eq(i, j)));
     const { dtype } = x!;
@@ -431,7 +449,13 @@ const DIAGONAL_EMBED = defineOp<{ rows: number; columns: number; row: number; co
   },
 });
 
-function diagonalEmbed(x: Tensor, rows: number, columns: number, row: number, column: number): Tensor {
+function diagonalEmbed(
+  x: Tensor,
+  rows: number,
+  columns: number,
+  row: number,
+  column: number,
+): Tensor {
   return apply(DIAGONAL_EMBED, [x], { rows, columns, row, column });
 }
 
@@ -443,7 +467,7 @@ export function diag(x: Tensor, offset = 0): Tensor {
   return diagonalEmbed(x, size, size, Math.max(0, -offset), Math.max(0, offset));
 }
 
-const TRIANGLE = defineOp<{ diagonal: number; lower: boolean }>({
+const TRIANGLE: OpDefinition<{ diagonal: number; lower: boolean }> = defineOp({
   name: "triangle",
   lower([x], { diagonal: shift, lower }) {
     const { shape, dtype } = x!;
@@ -468,7 +492,7 @@ export function triu(x: Tensor, shift = 0): Tensor {
   return apply(TRIANGLE, [x], { diagonal: shift, lower: false });
 }
 
-const ROLL = defineOp<{ shifts: readonly number[] }>({
+const ROLL: OpDefinition<{ shifts: readonly number[] }> = defineOp({
   name: "roll",
   lower([x], { shifts }) {
     const { shape, dtype } = x!;
@@ -507,7 +531,10 @@ export function roll(
 export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
   const skip = repeats.length - x.ndim;
   if (skip < 0) {
-    throw new ShapeError("repeat", `${repeats.length} counts for ${x.ndim} dimensions`, { input: x.shape, repeats });
+    throw new ShapeError("repeat", `${repeats.length} counts for ${x.ndim} dimensions`, {
+      input: x.shape,
+      repeats,
+    });
   }
   const sizes = repeats.map((_, d) => d < skip ? 1 : x.shape[d - skip]!);
   const split = reshape(x, sizes.flatMap((s) => [1, s]));
@@ -598,7 +625,11 @@ export abstract class ViewMethods extends MathMethods {
     return transpose(this, dim0, dim1);
   }
   /** See the function `movedim`. */
-  movedim(this: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor {
+  movedim(
+    this: Tensor,
+    source: number | readonly number[],
+    destination: number | readonly number[],
+  ): Tensor {
     return movedim(this, source, destination);
   }
   /** See the function `expand`. */
@@ -614,7 +645,13 @@ export abstract class ViewMethods extends MathMethods {
     return squeeze(this, dim);
   }
   /** See the function `slice`. */
-  slice(this: Tensor, dim: number, start?: number | undefined | null, stop?: number | undefined | null, step?: number): Tensor {
+  slice(
+    this: Tensor,
+    dim: number,
+    start?: number | undefined | null,
+    stop?: number | undefined | null,
+    step?: number,
+  ): Tensor {
     return slice(this, dim, start, stop, step);
   }
   /** See the function `narrow`. */
@@ -642,7 +679,11 @@ export abstract class ViewMethods extends MathMethods {
     return triu(this, shift);
   }
   /** See the function `roll`. */
-  roll(this: Tensor, shifts: number | readonly number[], dims?: number | readonly number[] | undefined): Tensor {
+  roll(
+    this: Tensor,
+    shifts: number | readonly number[],
+    dims?: number | readonly number[] | undefined,
+  ): Tensor {
     return roll(this, shifts, dims);
   }
   /** See the function `repeat`. */

@@ -85,6 +85,13 @@ export interface ConvolutionGeometry {
   readonly x: number | undefined;
   readonly w: number | undefined;
   readonly dy: number | undefined;
+  /**
+   * Element at which the array starts in that input's binding (a parameter in a flat arena). In the
+   * kernel's own expressions the same offset is part of every index.
+   */
+  readonly xOffset: number;
+  readonly wOffset: number;
+  readonly dyOffset: number;
 }
 
 /**

@@ -1,0 +1,393 @@
+/** Sums of products: matrix products, einsum. Convolutions are in `convolution.ts`. */
+import { apply, type Attribute, defineOp, type Operand } from "./define.ts";
+import { broadcastShapes, DtypeError, ShapeError } from "./check.ts";
+import * as e from "./ir/expr.ts";
+import type { Expr } from "./ir/expr.ts";
+import { ReduceMethods, sum } from "./reduce.ts";
+import type { Tensor } from "./tensor.ts";
+import { diagonal, expand, permute, reshape, unsqueeze } from "./view.ts";
+
+interface ContractAttributes {
+  readonly [name: string]: Attribute;
+  /** One letter per axis: shared by all three is batch, missing in `out` is summed. */
+  readonly a: string;
+  readonly b: string;
+  readonly out: string;
+}
+
+function sizesOf(
+  operands: readonly Operand[],
+  attributes: ContractAttributes,
+): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (
+    const [operand, labels] of [[operands[0]!, attributes.a], [operands[1]!, attributes.b]] as const
+  ) {
+    for (const [d, label] of [...labels].entries()) sizes.set(label, operand.shape[d]!);
+  }
+  return sizes;
+}
+
+const CONTRACT = defineOp<ContractAttributes>({
+  name: "matmul",
+  lower(operands, attributes) {
+    const { a, b, out } = attributes;
+    const [x, y] = operands as [Operand, Operand];
+    const sizes = sizesOf(operands, attributes);
+    const batch = [...out].filter((l) => a.includes(l) && b.includes(l));
+    const m = [...out].filter((l) => a.includes(l) && !b.includes(l));
+    const n = [...out].filter((l) => !a.includes(l) && b.includes(l));
+    const k = [...a].filter((l) => !out.includes(l));
+    const axes = new Map<string, Expr>();
+    for (const [i, l] of [...batch, ...m, ...n, ...k].entries()) {
+      axes.set(l, e.axis(i, sizes.get(l)!));
+    }
+    const coordinates = (labels: string) => [...labels].map((l) => axes.get(l)!);
+    const dims = (labels: readonly string[]) => labels.map((l) => sizes.get(l)!);
+    const shape = dims([...out]);
+    const dtype = x.dtype;
+    const accumulator = e.acc(0, dtype);
+    const kernel = {
+      kind: "contract" as const,
+      batch: dims(batch),
+      m: dims(m),
+      n: dims(n),
+      k: dims(k),
+      inputs: [{ dtype }, { dtype }],
+      a: x.at(coordinates(a)),
+      b: y.at(coordinates(b)),
+      dtype,
+      outputs: [{ dtype, value: accumulator, index: e.ravel(coordinates(out), shape) }],
+      convolution: undefined,
+    };
+    return { kernel, shapes: [shape] };
+  },
+  gradient: (c) => {
+    const { a, b, out } = c.attributes;
+    return [
+      c.needs(0) ? contract(c.grad(), c.input(1), out, b, a) : undefined,
+      c.needs(1) ? contract(c.input(0), c.grad(), a, out, b) : undefined,
+    ];
+  },
+});
+
+/**
+ * `out[…] = Σ a[…] · b[…]` over the letters that `out` lacks. Every letter of an operand must occur in
+ * the other or in `out`; no letter repeats within one.
+ */
+export function contract(x: Tensor, y: Tensor, a: string, b: string, out: string): Tensor {
+  return apply(CONTRACT, [x, y], { a, b, out });
+}
+
+const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+function commonDtype(op: string, x: Tensor, y: Tensor): [Tensor, Tensor] {
+  if (x.dtype !== y.dtype) {
+    throw new DtypeError(
+      op,
+      `dtypes ${x.dtype} and ${y.dtype} differ`,
+      {},
+      "convert one with to()",
+    );
+  }
+  if (x.dtype === "bool" || x.dtype === "uint32") {
+    throw new DtypeError(op, `dtype ${x.dtype} is not supported, expects a float or int32`);
+  }
+  return [x, y];
+}
+
+/**
+ * Matrix product with broadcasting over leading axes, like `torch.matmul`: vectors are taken as a row
+ * on the left and a column on the right.
+ *
+ * Shapes: `[…, M, K]` times `[…, K, N]` gives `[…, M, N]`.
+ *
+ * @param input Left factor.
+ * @param other Right factor, same dtype.
+ * @returns The product.
+ * @throws {ShapeError} If the inner sizes differ or an operand has no axes.
+ *
+ * @example
+ * ```ts
+ * import { matmul, tensor } from "@tensaurus/core";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const y = matmul(tensor([[1, 2]]), tensor([[3], [4]]));
+ * assertEquals(await y.item(), 11);
+ * ```
+ */
+export function matmul(input: Tensor, other: Tensor): Tensor {
+  const [x, y] = commonDtype("matmul", input, other);
+  if (x.ndim === 0 || y.ndim === 0) {
+    throw new ShapeError("matmul", "both need at least one dimension", {
+      input: x.shape,
+      other: y.shape,
+    });
+  }
+  if (x.ndim === 1) {
+    const product = matmul(unsqueeze(x, 0), y);
+    return reshape(product, [
+      ...product.shape.slice(0, y.ndim === 1 ? 0 : -2),
+      ...product.shape.slice(y.ndim === 1 ? 1 : -1),
+    ]);
+  }
+  if (y.ndim === 1) {
+    const product = matmul(x, unsqueeze(y, 1));
+    return reshape(product, product.shape.slice(0, -1));
+  }
+  const inner = x.shape.at(-1)!;
+  if (inner !== y.shape.at(-2)) {
+    throw new ShapeError("matmul", `inner sizes ${inner} and ${y.shape.at(-2)} differ`, {
+      input: x.shape,
+      other: y.shape,
+    });
+  }
+  if (y.ndim === 2) {
+    const rows = LETTERS.slice(0, x.ndim - 1);
+    return contract(x, y, `${rows}y`, "yz", `${rows}z`);
+  }
+  const batch = broadcastShapes("matmul", [x.shape.slice(0, -2), y.shape.slice(0, -2)]);
+  const letters = LETTERS.slice(0, batch.length);
+  const wide = (t: Tensor) => expand(t, [...batch, ...t.shape.slice(-2)]);
+  return contract(wide(x), wide(y), `${letters}xy`, `${letters}yz`, `${letters}xz`);
+}
+
+/** Product of two matrices, like `torch.mm`. */
+export function mm(input: Tensor, other: Tensor): Tensor {
+  requireRank("mm", input, 2, other, 2);
+  return matmul(input, other);
+}
+
+/** Products of two stacks of matrices, like `torch.bmm`. */
+export function bmm(input: Tensor, other: Tensor): Tensor {
+  requireRank("bmm", input, 3, other, 3);
+  return matmul(input, other);
+}
+
+/** Matrix times vector, like `torch.mv`. */
+export function mv(input: Tensor, vector: Tensor): Tensor {
+  requireRank("mv", input, 2, vector, 1);
+  return matmul(input, vector);
+}
+
+/** Inner product of two vectors, like `torch.dot`. */
+export function dot(input: Tensor, other: Tensor): Tensor {
+  requireRank("dot", input, 1, other, 1);
+  return matmul(input, other);
+}
+
+/** All products of two vectors, like `torch.outer`. */
+export function outer(input: Tensor, other: Tensor): Tensor {
+  requireRank("outer", input, 1, other, 1);
+  return unsqueeze(input, 1).mul(unsqueeze(other, 0));
+}
+
+function requireRank(op: string, x: Tensor, xRank: number, y: Tensor, yRank: number): void {
+  if (x.ndim !== xRank || y.ndim !== yRank) {
+    throw new ShapeError(op, `expects ${xRank} and ${yRank} dimensions`, {
+      input: x.shape,
+      other: y.shape,
+    });
+  }
+}
+
+/** Sums of products over the last axes of both, like `torch.inner`. */
+export function inner(input: Tensor, other: Tensor): Tensor {
+  if (input.ndim === 0 || other.ndim === 0) return input.mul(other);
+  const a = LETTERS.slice(0, input.ndim - 1),
+    b = LETTERS.slice(input.ndim - 1, input.ndim + other.ndim - 2);
+  return einsum(`${a}Z,${b}Z->${a}${b}`, input, other);
+}
+
+/** Sum of products over `dims` axes (the last of `input` with the first of `other`, or two lists), like `torch.tensordot`. */
+export function tensordot(
+  input: Tensor,
+  other: Tensor,
+  dims: number | readonly [readonly number[], readonly number[]] = 2,
+): Tensor {
+  const count = typeof dims === "number" ? dims : 0;
+  const [left, right] = typeof dims === "number"
+    ? [
+      Array.from({ length: count }, (_, i) => input.ndim - count + i),
+      Array.from({ length: count }, (_, i) => i),
+    ]
+    : [
+      dims[0].map((d) => d < 0 ? d + input.ndim : d),
+      dims[1].map((d) => d < 0 ? d + other.ndim : d),
+    ];
+  const a = [...LETTERS.slice(0, input.ndim)];
+  const b = [...LETTERS.slice(input.ndim, input.ndim + other.ndim)];
+  for (const [i, d] of right.entries()) b[d] = a[left[i]!]!;
+  const out = [...a.filter((_, d) => !left.includes(d)), ...b.filter((_, d) => !right.includes(d))];
+  return einsum(`${a.join("")},${b.join("")}->${out.join("")}`, input, other);
+}
+
+/** `beta · input + alpha · (left @ right)`, like `torch.addmm` and `torch.baddbmm`. */
+export function addmm(
+  input: Tensor,
+  left: Tensor,
+  right: Tensor,
+  options: { beta?: number | undefined; alpha?: number | undefined } = {},
+): Tensor {
+  const { beta = 1, alpha = 1 } = options;
+  const product = matmul(left, right);
+  const scaled = alpha === 1 ? product : product.mul(alpha);
+  if (beta === 0) return scaled;
+  return scaled.add(beta === 1 ? input : input.mul(beta));
+}
+
+/** Replaces `...` by letters, and gives the output its default. */
+function parseEquation(
+  equation: string,
+  operands: readonly Tensor[],
+): { inputs: string[]; out: string } {
+  const compact = equation.replaceAll(" ", "");
+  const [left, right] = compact.split("->") as [string, string | undefined];
+  const inputs = left.split(",");
+  if (inputs.length !== operands.length) {
+    throw new ShapeError(
+      "einsum",
+      `the equation names ${inputs.length} operands, ${operands.length} were given`,
+    );
+  }
+  const used = new Set(compact);
+  const free = [...LETTERS].filter((l) => !used.has(l));
+  const widths = inputs.map((labels, i) =>
+    labels.includes("...") ? operands[i]!.ndim - (labels.length - 3) : 0
+  );
+  const wide = free.slice(0, Math.max(0, ...widths)).join("");
+  const fill = (labels: string, width: number) =>
+    labels.replace("...", width ? wide.slice(wide.length - width) : "");
+  const filled = inputs.map((labels, i) => fill(labels, widths[i]!));
+  for (const [i, labels] of filled.entries()) {
+    if (labels.length !== operands[i]!.ndim) {
+      throw new ShapeError("einsum", `"${inputs[i]}" names ${labels.length} dimensions`, {
+        [`operand ${i}`]: operands[i]!.shape,
+      });
+    }
+  }
+  const counts = new Map<string, number>();
+  for (const l of filled.join("")) counts.set(l, (counts.get(l) ?? 0) + 1);
+  const implicit = wide +
+    [...counts].filter(([l, n]) => n === 1 && !wide.includes(l)).map(([l]) => l).sort().join("");
+  return { inputs: filled, out: right === undefined ? implicit : fill(right, wide.length) };
+}
+
+/** Letters that repeat within one operand become its diagonal. */
+function takeDiagonals(x: Tensor, labels: string): [Tensor, string] {
+  for (const l of labels) {
+    const first = labels.indexOf(l), second = labels.indexOf(l, first + 1);
+    if (second < 0) continue;
+    const rest = [...labels].filter((_, d) => d !== first && d !== second).join("") + l;
+    return takeDiagonals(diagonal(x, 0, first, second), rest);
+  }
+  return [x, labels];
+}
+
+/** Sums away the letters that nobody else needs. */
+function sumUnused(x: Tensor, labels: string, needed: string): [Tensor, string] {
+  const drop = [...labels].map((_, d) => d).filter((d) => !needed.includes(labels[d]!));
+  if (!drop.length) return [x, labels];
+  return [sum(x, drop), [...labels].filter((l) => needed.includes(l)).join("")];
+}
+
+/**
+ * Einstein summation, like `torch.einsum`: letters name axes, those missing on the right are summed.
+ *
+ * @param equation Such as `"bij,bjk->bik"`; `...` stands for leading axes.
+ * @param operands One tensor per term.
+ * @returns The sum of products.
+ *
+ * @example
+ * ```ts
+ * import { einsum, tensor } from "@tensaurus/core";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const m = tensor([[1, 2], [3, 4]]);
+ * assertEquals(await einsum("ii->", m).item(), 5);
+ * ```
+ */
+export function einsum(equation: string, ...operands: Tensor[]): Tensor {
+  const { inputs, out } = parseEquation(equation, operands);
+  const terms = operands.map((x, i) => takeDiagonals(x, inputs[i]!));
+  let [result, labels] = terms[0]!;
+  for (let i = 1; i < terms.length; i++) {
+    const later = terms.slice(i + 1).map((t) => t[1]).join("") + out;
+    const [x, xLabels] = sumUnused(result, labels, terms[i]![1] + later);
+    const [y, yLabels] = sumUnused(terms[i]![0], terms[i]![1], xLabels + later);
+    const both = [...new Set(xLabels + yLabels)].filter((l) => later.includes(l)).join("");
+    [result, labels] = [contractBroadcast(x, y, xLabels, yLabels, both), both];
+  }
+  [result, labels] = sumUnused(result, labels, out);
+  return permute(result, [...out].map((l) => labels.indexOf(l)));
+}
+
+/** Contraction in which shared axes of size 1 broadcast. */
+function contractBroadcast(x: Tensor, y: Tensor, a: string, b: string, out: string): Tensor {
+  const sizes = new Map<string, number>();
+  for (const [t, labels] of [[x, a], [y, b]] as const) {
+    for (const [d, l] of [...labels].entries()) {
+      sizes.set(l, Math.max(sizes.get(l) ?? 1, t.shape[d]!));
+    }
+  }
+  const wide = (t: Tensor, labels: string) => expand(t, [...labels].map((l) => sizes.get(l)!));
+  return contract(wide(x, a), wide(y, b), a, b, out);
+}
+
+/** Affine map of the last axis, like `torch.nn.functional.linear`: `input @ weightᵀ + bias`. */
+export function linear(input: Tensor, weight: Tensor, bias?: Tensor | undefined | null): Tensor {
+  const features = weight.shape.at(-1);
+  if (input.ndim === 0 || weight.ndim < 1 || weight.ndim > 2 || input.shape.at(-1) !== features) {
+    throw new ShapeError(
+      "linear",
+      `input has ${input.shape.at(-1)} features, weight expects ${features}`,
+      {
+        input: input.shape,
+        weight: weight.shape,
+      },
+    );
+  }
+  commonDtype("linear", input, weight);
+  if (weight.ndim === 1) return addBias(matmul(input, weight), bias);
+  const rows = LETTERS.slice(0, input.ndim - 1);
+  return addBias(contract(input, weight, `${rows}y`, "zy", `${rows}z`), bias);
+}
+
+function addBias(x: Tensor, bias: Tensor | undefined | null): Tensor {
+  return bias ? x.add(bias) : x;
+}
+
+/** Sum of the diagonal, like `torch.trace`. */
+export function trace(x: Tensor): Tensor {
+  return sum(diagonal(x));
+}
+
+/** Kronecker product, like `torch.kron`. */
+export function kron(input: Tensor, other: Tensor): Tensor {
+  const rank = Math.max(input.ndim, other.ndim);
+  const lift = (t: Tensor) => reshape(t, [...new Array<number>(rank - t.ndim).fill(1), ...t.shape]);
+  const a = lift(input), b = lift(other);
+  const left = reshape(a, a.shape.flatMap((s) => [s, 1]));
+  const right = reshape(b, b.shape.flatMap((s) => [1, s]));
+  return reshape(left.mul(right), a.shape.map((s, d) => s * b.shape[d]!));
+}
+
+/** Methods of tensors from this file. */
+export abstract class ContractMethods extends ReduceMethods {
+  /** See the function `matmul`. */
+  matmul(this: Tensor, other: Tensor): Tensor {
+    return matmul(this, other);
+  }
+  /** See the function `mm`. */
+  mm(this: Tensor, other: Tensor): Tensor {
+    return mm(this, other);
+  }
+  /** See the function `bmm`. */
+  bmm(this: Tensor, other: Tensor): Tensor {
+    return bmm(this, other);
+  }
+  /** See the function `dot`. */
+  dot(this: Tensor, other: Tensor): Tensor {
+    return dot(this, other);
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Tensors, automatic differentiation and compilation.
+ *
+ * @module
+ */
+export * from "./tensor.ts";
+export {
+  type BackwardOptions,
+  enableGrad,
+  grad,
+  type GradOptions,
+  isGradEnabled,
+  noGrad,
+  setDetectAnomaly,
+} from "./autograd.ts";
+export { DeviceError, DtypeError, ShapeError } from "./check.ts";
+export { type DeviceOptions, type DeviceRequest, getDevice, setDevice } from "./compile/devices.ts";
+export * from "./create.ts";
+export * from "./elementwise.ts";
+export * from "./math.ts";
+export * from "./view.ts";
+export * from "./reduce.ts";
+export * from "./contract.ts";
+export * from "./convolution.ts";
+export * from "./index.ts";
+export * from "./sort.ts";
+export * from "./random.ts";
+export type { DType, TypedArray } from "./ir/dtype.ts";
+export type { DeviceName } from "./backends/backend.ts";

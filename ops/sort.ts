@@ -1,0 +1,185 @@
+/** Order and running combinations along an axis. */
+import { normalizeAxis, rangeError } from "./check.ts";
+import { apply, type Attribute, defineOp } from "./define.ts";
+import { convert, div, eq, mul, where } from "./elementwise.ts";
+import type { DType } from "./ir/dtype.ts";
+import * as e from "./ir/expr.ts";
+import { type ScanKernel, sizeOf } from "./ir/kernel.ts";
+import { gather } from "./index.ts";
+import { sum, type ValuesAndIndices } from "./reduce.ts";
+import type { Tensor } from "./tensor.ts";
+import { contiguous, flip, movedim, reshape, slice } from "./view.ts";
+
+const SORT = defineOp<{ rows: number; length: number; descending: boolean }>({
+  name: "sort",
+  lower([x], { rows, length, descending }) {
+    const outputs = [{ dtype: "int32" as const, value: e.int(0), index: undefined }];
+    const kernel = {
+      kind: "sort" as const,
+      rows,
+      length,
+      descending,
+      inputs: [{ dtype: x!.dtype }],
+      outputs,
+    };
+    return { kernel, shapes: [[rows, length]] };
+  },
+});
+
+/** Options of sorting functions. */
+export interface SortOptions {
+  /** Largest first. @default false */
+  descending?: boolean | undefined;
+}
+
+/** Positions that put an axis in order, int32, like `torch.argsort`; stable. */
+export function argsort(x: Tensor, dim = -1, options: SortOptions = {}): Tensor {
+  const axis = normalizeAxis("argsort", dim, x.ndim);
+  if (x.ndim === 0) return x.mul(0).to("int32");
+  const last = movedim(x.detach(), axis, -1);
+  const length = last.shape.at(-1)!;
+  const rows = length ? sizeOf(last.shape) / length : 0;
+  const flat = contiguous(reshape(last, [rows, length]));
+  // The kernel reads input 0 from its first element on.
+  const source = flat.offset === 0 ? flat : contiguous(flat, true);
+  const order = apply(SORT, [source], { rows, length, descending: options.descending ?? false });
+  return movedim(reshape(order, last.shape), -1, axis);
+}
+
+/** An axis in order, with the positions the values come from, like `torch.sort`; stable. */
+export function sort(x: Tensor, dim = -1, options: SortOptions = {}): ValuesAndIndices {
+  const indices = argsort(x, dim, options);
+  return { values: gather(x, dim, indices), indices };
+}
+
+/** The `k` largest (or smallest) elements of an axis in order, like `torch.topk`. */
+export function topk(
+  x: Tensor,
+  k: number,
+  dim = -1,
+  options: { largest?: boolean | undefined } = {},
+): ValuesAndIndices {
+  const axis = normalizeAxis("topk", dim, x.ndim);
+  const size = x.shape[axis] ?? 1;
+  if (!Number.isInteger(k) || k < 0 || k > size) {
+    throw rangeError("topk", `k ${k} is out of range for size ${size}`, { input: x.shape });
+  }
+  if (x.ndim === 0) return { values: x, indices: x.mul(0).to("int32") };
+  const order = argsort(x, axis, { descending: options.largest ?? true });
+  const indices = slice(order, axis, 0, k);
+  return { values: gather(x, axis, indices), indices };
+}
+
+/** Median (the lower of two) along an axis with its position, like `torch.median`. */
+export function median(
+  x: Tensor,
+  dim: number,
+  options: { keepdim?: boolean | undefined } = {},
+): ValuesAndIndices {
+  const axis = normalizeAxis("median", dim, x.ndim);
+  if (x.ndim === 0) return { values: x, indices: x.mul(0).to("int32") };
+  const at = Math.floor((x.shape[axis]! - 1) / 2);
+  const { values, indices } = sort(x, axis);
+  const pick = (t: Tensor) => {
+    const one = slice(t, axis, at, at + 1);
+    return options.keepdim ? one : reshape(one, one.shape.filter((_, d) => d !== axis));
+  };
+  return { values: pick(values), indices: pick(indices) };
+}
+
+type ScanOp = ScanKernel["op"];
+
+interface ScanAttributes {
+  readonly [name: string]: Attribute;
+  readonly axis: number;
+  readonly op: ScanOp;
+}
+
+const SCAN = defineOp<ScanAttributes>({
+  name: "scan",
+  lower([x], { axis, op }) {
+    const { shape } = x!;
+    const dtype: DType = op.startsWith("arg") ? "int32" : x!.dtype;
+    const outputs = [{ dtype, value: e.acc(0, dtype), index: undefined }];
+    const kernel: ScanKernel = {
+      kind: "scan",
+      shape,
+      axis,
+      op,
+      body: x!.at(e.axesOf(shape)),
+      inputs: [{ dtype: x!.dtype }],
+      outputs,
+    };
+    return { kernel, shapes: [shape] };
+  },
+  saves: "both",
+  gradient: (c) => {
+    const { axis, op } = c.attributes;
+    if (op === "sum") return [reversedSum(c.grad(), axis)];
+    if (op === "prod") return [productGradient(c.input(0), c.output(), c.grad(), axis)];
+    throw new Error(`scan: "${op}" has no gradient of its own`);
+  },
+});
+
+function reversedSum(x: Tensor, axis: number): Tensor {
+  return flip(cumsum(flip(x, axis), axis), axis);
+}
+
+/** d prod_j / d x_i = prod of the others; where an element is zero it is computed without division. */
+function productGradient(x: Tensor, y: Tensor, grad: Tensor, axis: number): Tensor {
+  const zero = eq(x, 0);
+  const simple = div(reversedSum(mul(grad, y), axis), where(zero, 1, x));
+  const firstZero = eq(cumsum(convert(zero, "int32"), axis), 1).logicalAnd(zero);
+  const filled = where(firstZero, 1, x);
+  const zeroSeen = eq(cumsum(convert(firstZero, "int32"), axis), 1);
+  const others = where(zeroSeen, cumprod(filled, axis), 0);
+  const special = reversedSum(mul(grad, others), axis);
+  return where(firstZero, special, where(zero, 0, simple));
+}
+
+function scan(name: string, op: ScanOp, x: Tensor, dim: number): Tensor {
+  const axis = normalizeAxis(name, dim, x.ndim);
+  if (x.ndim === 0) return op.startsWith("arg") ? x.mul(0).to("int32") : x;
+  return apply(SCAN, [x.dtype === "bool" ? convert(x, "int32") : x], { axis, op });
+}
+
+/** Running sum along an axis, like `torch.cumsum`. */
+export function cumsum(x: Tensor, dim: number): Tensor {
+  return scan("cumsum", "sum", x, dim);
+}
+
+/** Running product along an axis, like `torch.cumprod`. */
+export function cumprod(x: Tensor, dim: number): Tensor {
+  return scan("cumprod", "prod", x, dim);
+}
+
+function runningExtremum(
+  name: string,
+  op: "argmax" | "argmin",
+  x: Tensor,
+  dim: number,
+): ValuesAndIndices {
+  const indices = scan(name, op, x.detach(), dim);
+  return { values: x.ndim === 0 ? x : gather(x, dim, indices), indices };
+}
+
+/** Running maximum and where it was last reached, like `torch.cummax`. */
+export function cummax(x: Tensor, dim: number): ValuesAndIndices {
+  return runningExtremum("cummax", "argmax", x, dim);
+}
+
+/** Running minimum and where it was last reached, like `torch.cummin`. */
+export function cummin(x: Tensor, dim: number): ValuesAndIndices {
+  return runningExtremum("cummin", "argmin", x, dim);
+}
+
+/** Positions at which values would be inserted into ordered rows, int32, like `torch.searchsorted`. */
+export function searchsorted(
+  sorted: Tensor,
+  values: Tensor,
+  options: { right?: boolean | undefined } = {},
+): Tensor {
+  const wide = values.unsqueeze(-1);
+  const rows = sorted.ndim === 1 ? sorted : sorted.unsqueeze(-2);
+  return sum(options.right ? rows.le(wide) : rows.lt(wide), -1);
+}
