@@ -24,7 +24,14 @@ import type { FunctionHandle, Signature } from "./function_builder.ts";
 import { relaxedSimd } from "./simd.ts";
 
 export { FunctionBuilder, Local } from "./function_builder.ts";
-export type { FunctionHandle, Label, Operand, Signature, ValueType } from "./function_builder.ts";
+export type {
+  FunctionHandle,
+  Label,
+  Locals,
+  Operand,
+  Signature,
+  ValueType,
+} from "./function_builder.ts";
 export type { LaneOpcode, MemoryLaneOpcode, MemoryOpcode, Opcode } from "./opcodes.ts";
 
 /** What every kernel exports: `(args, start, end, thread)`, see `workers.ts`. */

@@ -79,8 +79,8 @@ export function driverModule(sharedMemory: boolean): Uint8Array<ArrayBuffer> {
 /** `unit(control, claim, thread)`: runs the claimed unit of the present job. */
 function emitUnit(m: ModuleBuilder): FunctionHandle {
   return m.func({ params: ["i32", "i32", "i32"] }, (f) => {
-    const [control, claim, thread] = f.params as [Local, Local, Local];
-    const [start, end, tasks] = f.locals("i32", 3) as [Local, Local, Local];
+    const [control, claim, thread] = f.parameters(3);
+    const [start, end, tasks] = f.locals("i32", 3);
     const job = (field: number) => f.get(control).memory("i32.load", CONTROL.job + field);
     job(JOB.units).get(claim).op("i32.sub");
     job(JOB.grain).op("i32.mul").set(start);
@@ -117,14 +117,8 @@ function emitReport(f: FunctionBuilder, control: Local, slot: Local): void {
 /** `replay(control, list, count)`: runs a list of jobs, each after the one before. */
 function emitReplay(m: ModuleBuilder, unit: FunctionHandle): void {
   m.func({ params: ["i32", "i32", "i32"], results: ["i32"], export: "replay" }, (f) => {
-    const [control, job, count] = f.params as [Local, Local, Local];
-    const [slot, tasks, grain, claim, zero] = f.locals("i32", 5) as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
+    const [control, job, count] = f.parameters(3);
+    const [slot, tasks, grain, claim, zero] = f.locals("i32", 5);
     f.get(control).i32(CONTROL.slots).op("i32.add").set(slot);
     f.block((end) => {
       f.loop((next) => {
@@ -179,8 +173,8 @@ function emitPublish(
 function emitWork(m: ModuleBuilder, unit: FunctionHandle): void {
   const params = ["i32", "i32", "i32", "i32"] as const;
   m.func({ params, results: ["i32"], export: "work" }, (f) => {
-    const [control, thread, modules, functions] = f.params as [Local, Local, Local, Local];
-    const [slot, claim] = f.locals("i32", 2) as [Local, Local];
+    const [control, thread, modules, functions] = f.parameters(4);
+    const [slot, claim] = f.locals("i32", 2);
     f.get(control).i32(CONTROL.slots).op("i32.add");
     f.get(thread).i32(CONTROL.slotSize).op("i32.mul", "i32.add").set(slot);
     f.loop((again) => {
@@ -206,7 +200,7 @@ function emitWork(m: ModuleBuilder, unit: FunctionHandle): void {
 
 /** Leaves a claim in `claim`, or returns from the function with a reason. */
 function emitIdle(f: FunctionBuilder, control: Local, modules: Local, claim: Local): void {
-  const [spins, epoch] = f.locals("i32", 2) as [Local, Local];
+  const [spins, epoch] = f.locals("i32", 2);
   f.i32(SPINS).set(spins);
   f.block((claimed) => {
     f.loop((again) => {

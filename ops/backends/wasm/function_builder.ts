@@ -45,6 +45,11 @@ export class Local {
   }
 }
 
+/** A tuple of `N` locals where `N` is a literal, so that destructuring gives no `undefined`. */
+export type Locals<N extends number, Found extends Local[] = []> = number extends N ? Local[]
+  : Found["length"] extends N ? Found
+  : Locals<N, [...Found, Local]>;
+
 /** An `i32` that is a variable or known when the code is emitted. */
 export type Operand = Local | number;
 
@@ -101,8 +106,13 @@ export class FunctionBuilder {
   }
 
   /** Several locals of one type. */
-  locals(type: ValueType, count: number): Local[] {
-    return Array.from({ length: count }, () => this.local(type));
+  locals<N extends number>(type: ValueType, count: N): Locals<N> {
+    return Array.from({ length: count }, () => this.local(type)) as Locals<N>;
+  }
+
+  /** The first parameters, as a tuple to destructure. */
+  parameters<N extends number>(count: N): Locals<N> {
+    return this.params.slice(0, count) as Locals<N>;
   }
 
   /** Lets `local` hand these out again. Their values are not cleared. */

@@ -127,7 +127,7 @@ function emitPanel(
 }
 
 function panelArgs(f: FunctionBuilder): PanelArgs {
-  const [a, aRow, b, bStep, k, c, cRow, init, initRow, rows, tail, floor] = f.params as Local[];
+  const [a, aRow, b, bStep, k, c, cRow, init, initRow, rows, tail, floor] = f.parameters(12);
   return { a, aRow, b, bStep, k, c, cRow, init, initRow, rows, tail, floor } as PanelArgs;
 }
 

@@ -44,7 +44,9 @@ function emitDelay(f: Parameters<Parameters<ModuleBuilder["func"]>[1]>[0]): void
   f.range(i, 0, 50000, 1, () => {});
 }
 
-function setUp(threads: number): { memory: WasmMemory; pool: WorkerPool; args: number; out: number } {
+function setUp(
+  threads: number,
+): { memory: WasmMemory; pool: WorkerPool; args: number; out: number } {
   const memory = new WasmMemory(threads === 0 ? { shared: false } : {});
   const pool = new WorkerPool(memory, { threads: Math.max(1, threads) });
   const out = memory.alloc(4 * 4096);

@@ -1,0 +1,104 @@
+/**
+ * Tile sizes and choices between kernels on the CPU, each with the measurement behind it.
+ *
+ * Measured on two cores of an EPYC (Zen 5, 48 kB L1, 1 MB L2 per core), Deno 2.9.6, by
+ * `tests/backends/wasm/bench_gemm.ts`. Nothing here changes results except `kBlock`, `dotBlock` and
+ * the chunks, which are fixed by the shape alone.
+ *
+ * @module
+ */
+
+/** Columns in a panel of B. */
+const PANEL = 24;
+
+/**
+ * k per block: a panel of B, 24 columns × 256 × 4 bytes, is half of the L1 cache.
+ * 1024³ on one core: 128: 60, 256: 64, 384: 63 GFLOP/s.
+ */
+export const K_BLOCK = 256;
+
+/** k per block where B is read in place: eight rows of B, which the hardware prefetches. */
+export const K_BLOCK_DIRECT = 8;
+
+/** Up to so many rows, B with contiguous rows is read in place instead of packed. */
+export const DIRECT_ROWS = 8;
+
+/** Up to so many rows, B contiguous along k is multiplied by dot products, unpacked. */
+export const DOT_ROWS = 128;
+
+/** k per block of dot products: six rows of B, 24 kB. */
+export const DOT_BLOCK = 1024;
+
+/** Rows of A per tile: 512 × 256 × 4 bytes are half of the L2 cache. */
+export const MAX_ROWS = 512;
+
+/** Operands up to this size are packed ahead, once for all tiles, if tiles share them: in L3. */
+export const PACK_AHEAD_BYTES: number = 16 * 1024 * 1024;
+
+/** FLOPs per task at the least, about 20 µs: below, dispatch and packing cost too much. */
+export const TASK_FLOPS = 1_200_000;
+
+/** Tasks per thread where there is enough work: the last ones even out. */
+const TASKS_PER_THREAD = 4;
+
+/** How C is divided. */
+export interface TileGrid {
+  /** Rows of C per tile. */
+  tileRows: number;
+  /** Columns of C per tile, in whole panels. */
+  tileColumns: number;
+  /** Tiles over the rows. */
+  rowTiles: number;
+  /** Tiles over the columns. */
+  columnTiles: number;
+}
+
+/**
+ * Divides C among tasks.
+ *
+ * Columns first: a tile with all rows packs each panel of B once. Few panels: rows.
+ *
+ * @param m Rows of C.
+ * @param n Columns of C.
+ * @param k Length of the sums.
+ * @param instances Products of this shape in the job: batches times chunks.
+ * @param threads Threads of the pool.
+ * @returns The grid for one product.
+ */
+export function chooseTiles(
+  m: number,
+  n: number,
+  k: number,
+  instances: number,
+  threads: number,
+): TileGrid {
+  // A product with few rows is bound by reading B: as much work as eight rows.
+  const flops = 2 * Math.max(m, 8) * n * Math.max(1, k) * instances;
+  const tasks = threads === 1 ? 1 : Math.max(
+    1,
+    Math.min(threads * TASKS_PER_THREAD, Math.floor(flops / TASK_FLOPS)),
+  );
+  const wanted = Math.ceil(tasks / instances);
+  const panels = Math.max(1, Math.ceil(n / PANEL));
+  const split = panels >= 2 * wanted ? wanted : m >= 16 * wanted ? 1 : Math.min(panels, wanted);
+  const tileColumns = Math.ceil(panels / split) * PANEL;
+  const columnTiles = Math.max(1, Math.ceil(n / tileColumns));
+  const rowsWanted = Math.max(Math.ceil(wanted / columnTiles), Math.ceil(m / MAX_ROWS));
+  // Even: the panel functions take two rows or more at a time.
+  const tileRows = Math.max(2, Math.ceil(m / rowsWanted / 2) * 2);
+  return { tileRows, tileColumns, rowTiles: Math.max(1, Math.ceil(m / tileRows)), columnTiles };
+}
+
+/**
+ * Into how many fixed chunks k is divided, so that a small C with long sums keeps threads busy.
+ * Depends on the shape alone: results do not depend on the number of threads.
+ *
+ * @param m Rows of C.
+ * @param n Columns of C.
+ * @param k Length of the sums.
+ * @param batches Products in the job.
+ * @returns Number of chunks; 1 means that k is not divided.
+ */
+export function chooseChunks(m: number, n: number, k: number, batches: number): number {
+  return batches === 1 && m * n <= 32768 && k >= 2048 ? Math.min(16, k >>> 10) : 1;
+}
