@@ -1,6 +1,7 @@
 /** The tensor handle: which storage, seen how. Functions live in the family files beside this one. */
 import type { Backend, DeviceName } from "./backends/backend.ts";
 import type { Storage } from "./compile/storage.ts";
+import { currentTrace } from "./compile/trace.ts";
 import { type DType, isFloat, type TypedArray } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import type { GradientNode } from "./autograd.ts";
@@ -49,8 +50,7 @@ export abstract class TensorBase {
   readonly offset: number;
   /** Whether the value came from a JavaScript number, which does not widen other dtypes. */
   readonly weak: boolean;
-  /** Gradient accumulated by `backward`, for leaves that require one. */
-  grad: Tensor | undefined = undefined;
+  #grad: Tensor | undefined = undefined;
   /** How the value was computed, where a gradient may be asked for. */
   gradientNode: GradientNode | undefined = undefined;
   /** Which output of `gradientNode` this is. */
@@ -63,6 +63,17 @@ export abstract class TensorBase {
     this.strides = view.strides;
     this.offset = view.offset;
     this.weak = weak;
+  }
+
+  /** Gradient accumulated by `backward`, for leaves that require one. */
+  get grad(): Tensor | undefined {
+    currentTrace()?.readGradient(this, this.#grad);
+    return this.#grad;
+  }
+
+  set grad(value: Tensor | undefined) {
+    currentTrace()?.writeGradient(this, this.#grad);
+    this.#grad = value;
   }
 
   /** Element type. */

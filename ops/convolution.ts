@@ -1,6 +1,6 @@
 /** Convolutions in any number of spatial axes, as one contraction with three roles. */
 import { DtypeError, ShapeError, shapeText } from "./check.ts";
-import { apply, type Attribute, defineOp, type Operand } from "./define.ts";
+import { apply, type Attribute, defineOp, type OpDefinition, type Operand } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import type { ContractKernel, ConvolutionGeometry } from "./ir/kernel.ts";
@@ -173,7 +173,7 @@ interface ConvolutionAttributes {
   readonly geometry: Geometry;
 }
 
-const CONVOLUTION = defineOp<ConvolutionAttributes>({
+const CONVOLUTION: OpDefinition<ConvolutionAttributes> = defineOp<ConvolutionAttributes>({
   name: "convolution",
   lower(operands, { role, geometry }) {
     const { coordinates, shape, ...parts } = PARTS[role](operands, geometry);

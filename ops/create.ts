@@ -198,6 +198,7 @@ function constantOn(backend: Backend, value: number, dtype: DType, weak: boolean
   if (!constant || !constant.storage.buffer) {
     if (constants.size >= CONSTANT_LIMIT) constants.clear();
     const { storage } = withoutTrace(() => fromValues([value], [], dtype, backend));
+    storage.shared = true;
     constant = wholeTensor(storage, [], weak);
     constants.set(key, constant);
   }

@@ -48,7 +48,7 @@ export function assign(op: string, target: Tensor, value: Tensor, fromOutside = 
   checkWritable(op, target, value);
   const trace = currentTrace();
   if (trace && trace.backend === target.storage.backend) assignTraced(target, value);
-  else if (coversStorage(target)) {
+  else if (coversStorage(target) && !target.storage.pinned) {
     const source = fromOutside || !coversStorage(value) ? contiguous(value, true) : value;
     target.storage.take(source.storage);
   } else copyStrided(target, value);

@@ -29,6 +29,10 @@ export class Storage {
   version = 0;
   /** Value in the trace being recorded, with the trace's number. */
   traced: { readonly trace: number; value: Value } | undefined;
+  /** Whether a plan is bound to the buffer, so that it should stay where it is. */
+  pinned = false;
+  /** Whether it outlives `tidy` (constants that the library keeps). */
+  shared = false;
   readonly #held: Held;
 
   constructor(backend: Backend, dtype: DType, size: number, buffer: Buffer | undefined) {
@@ -62,7 +66,24 @@ export class Storage {
   }
 }
 
+let scope: Storage[] | undefined;
+
 /** Allocates a storage of undefined content. */
 export function allocateStorage(backend: Backend, dtype: DType, size: number): Storage {
-  return new Storage(backend, dtype, size, backend.allocate(size * bytesOf(dtype)));
+  const storage = new Storage(backend, dtype, size, backend.allocate(size * bytesOf(dtype)));
+  scope?.push(storage);
+  return storage;
+}
+
+/** Runs `body` and lists the storages that were allocated meanwhile, inner scopes included. */
+export function collectStorages<T>(body: () => T): { result: T; storages: Storage[] } {
+  const before = scope;
+  const storages: Storage[] = [];
+  scope = storages;
+  try {
+    return { result: body(), storages };
+  } finally {
+    scope = before;
+    before?.push(...storages);
+  }
 }

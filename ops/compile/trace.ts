@@ -1,6 +1,6 @@
 /** Recording of a traced function as a graph of kernels. */
 import type { Backend } from "../backends/backend.ts";
-import { allocateStorage, Storage } from "./storage.ts";
+import { Storage } from "./storage.ts";
 import type { DType, TypedArray } from "../ir/dtype.ts";
 import type { Graph, GraphNode, KernelNode, PackNode, Value } from "../ir/graph.ts";
 import { type Kernel, sizeOf } from "../ir/kernel.ts";
@@ -42,6 +42,11 @@ export function withoutTrace<T>(body: () => T): T {
   }
 }
 
+/** A tensor, as far as the trace needs to know one. */
+export interface GradientHolder {
+  readonly storage: Storage;
+}
+
 /** A function being recorded. */
 export class Trace {
   /** Distinguishes this trace's values from those of others. */
@@ -53,6 +58,9 @@ export class Trace {
   readonly #hostInputs: HostInput[] = [];
   readonly #shared = new Map<string, Value>();
   readonly #callbacks: (() => void)[] = [];
+  readonly #guards: (() => boolean)[] = [];
+  readonly #gradients = new Map<GradientHolder, unknown>();
+  readonly #readGradients = new Set<GradientHolder>();
   #valueCount = 0;
 
   constructor(backend: Backend) {
@@ -72,6 +80,54 @@ export class Trace {
   /** Called after each replay, in order. */
   get callbacks(): readonly (() => void)[] {
     return this.#callbacks;
+  }
+
+  /** Conditions under which this trace may be replayed. */
+  get guards(): readonly (() => boolean)[] {
+    return this.#guards;
+  }
+
+  /**
+   * Registers a condition that the recorded function depended on (a module's training flag); before
+   * each replay it is asked again, and when it fails the function is traced anew.
+   */
+  guard(check: () => boolean): void {
+    this.#guards.push(check);
+  }
+
+  /** Tensors whose `grad` was read or written, with what it was before. */
+  get gradients(): ReadonlyMap<GradientHolder, unknown> {
+    return this.#gradients;
+  }
+
+  /** Tensors whose `grad` was overwritten before it was read; what it was does not matter. */
+  readonly clearedGradients: Set<GradientHolder> = new Set<GradientHolder>();
+
+  #touchGradient(holder: GradientHolder, before: unknown): void {
+    if (!this.#gradients.has(holder)) this.#gradients.set(holder, before);
+  }
+
+  /** Notes a read of `grad`. */
+  readGradient(holder: GradientHolder, before: unknown): void {
+    this.#touchGradient(holder, before);
+    if (!this.clearedGradients.has(holder)) this.#readGradients.add(holder);
+  }
+
+  /** Notes a write of `grad`. */
+  writeGradient(holder: GradientHolder, before: unknown): void {
+    this.#touchGradient(holder, before);
+    if (!this.#readGradients.has(holder)) this.clearedGradients.add(holder);
+  }
+
+  /** Nodes so far. */
+  get nodes(): readonly GraphNode[] {
+    return this.#nodes;
+  }
+
+  /** Makes a new array of the world outside hold `value` after each replay. */
+  adopt(storage: Storage, value: Value): void {
+    this.valueOf(storage);
+    storage.traced = { trace: this.number, value };
   }
 
   /** Number of nodes so far, for messages and to see whether anything was recorded. */
@@ -173,12 +229,4 @@ export class Trace {
       updates,
     };
   }
-}
-
-/**
- * Gives a storage that was made while tracing an array of its own, so that it lives on after the
- * trace (a gradient that the function leaves in `parameter.grad`, a new optimizer state).
- */
-export function materialize(trace: Trace, storage: Storage): Storage {
-  return allocateStorage(trace.backend, storage.dtype, storage.size);
 }
