@@ -7,6 +7,8 @@ import {
   type Safetensors,
   serializeSafetensors,
 } from "./safetensors.ts";
+import { toHost, toTensor, type ToTensorOptions } from "./tensors.ts";
+import type { Tensor } from "../ops/mod.ts";
 
 /**
  * Reads a safetensors file, or all shards of a `*.safetensors.index.json`.
@@ -103,4 +105,64 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeFile(path, serializeSafetensors(tensors, metadata));
+}
+
+/**
+ * Saves tensors, such as a state dict, as a safetensors file that PyTorch reads under the same
+ * names.
+ *
+ * @param path Where to write.
+ * @param tensors Tensors by name.
+ * @param metadata Free text by key.
+ * @throws {Error} If the file cannot be written; its final name never holds half of it.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@tensaurus/core";
+ * import { loadTensors, saveTensors } from "@tensaurus/core/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = `${await Deno.makeTempDir()}/model.safetensors`;
+ * await saveTensors(path, { "fc.bias": tensor([1, 2]) });
+ * assertEquals((await loadTensors(path)).get("fc.bias")?.shape, [2]);
+ * ```
+ */
+export async function saveTensors(
+  path: string,
+  tensors: Iterable<readonly [string, Tensor]> | Record<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = { format: "pt" },
+): Promise<void> {
+  const list = Symbol.iterator in tensors
+    ? tensors as Iterable<readonly [string, Tensor]>
+    : Object.entries(tensors);
+  const arrays: [string, HostArray][] = [];
+  for (const [name, tensor] of list) arrays.push([name, await toHost(tensor)]);
+  await writeSafetensors(path, arrays, metadata);
+}
+
+/**
+ * Loads the tensors of a safetensors file, or of all shards of an index.
+ *
+ * @param path Path or URL of the file or of the index.
+ * @param options Device and element type.
+ * @returns Tensors by name.
+ * @throws {FormatError} If a file is truncated or corrupt; the message names the tensor.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@tensaurus/core";
+ * import { loadTensors, saveTensors } from "@tensaurus/core/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = `${await Deno.makeTempDir()}/step.safetensors`;
+ * await saveTensors(path, new Map([["step", tensor(new Int32Array([7]))]]));
+ * assertEquals((await loadTensors(path)).get("step")?.dtype, "int32");
+ * ```
+ */
+export async function loadTensors(
+  path: string | URL,
+  options: ToTensorOptions = {},
+): Promise<Map<string, Tensor>> {
+  const { tensors } = await readSafetensors(path);
+  return new Map(Array.from(tensors, ([name, array]) => [name, toTensor(array, options)]));
 }

@@ -65,6 +65,29 @@ export { classificationReport, formatConfusionMatrix } from "./report.ts";
 export type { ReportOptions } from "./report.ts";
 export { bitsPerCharacter, bleu, perplexity } from "./text_metrics.ts";
 export type { BleuOptions, BleuResult } from "./text_metrics.ts";
-export { readSafetensors, writeSafetensors } from "./checkpoint.ts";
+export { loadTensors, readSafetensors, saveTensors, writeSafetensors } from "./checkpoint.ts";
 export { parseSafetensors, serializeSafetensors } from "./safetensors.ts";
 export type { NamedArrays, ParseSafetensorsOptions, Safetensors } from "./safetensors.ts";
+export { collate } from "./collate.ts";
+export type { Collated } from "./collate.ts";
+export { ConcatDataset, MapDataset, randomSplit, Subset, TensorDataset } from "./dataset.ts";
+export { DataLoader } from "./loader.ts";
+export type { DataLoaderOptions, LoaderState, LoaderWorkers } from "./loader.ts";
+export {
+  BucketBatchSampler,
+  FixedBatchSampler,
+  RandomSampler,
+  SequentialSampler,
+  TrackBatchSampler,
+  WeightedRandomSampler,
+} from "./sampler.ts";
+export type {
+  BatchOptions,
+  BatchSampler,
+  BucketBatchOptions,
+  RandomSamplerOptions,
+  Sampler,
+} from "./sampler.ts";
+export { serveDataset } from "./workers.ts";
+export { toHost, toTensor } from "./tensors.ts";
+export type { Placed, ToTensorOptions } from "./tensors.ts";
