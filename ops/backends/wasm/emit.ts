@@ -2,7 +2,7 @@
  * Emits the values of one kernel function: each once, into a local, at the outermost loop in which
  * its operands are known.
  *
- * A {@linkcode Value} is one instruction sequence with a type and a loop level; `lower.ts` makes
+ * A {@linkcode Value} is one instruction sequence with a type and a loop level; `emit_lower.ts` makes
  * them from expressions. An {@linkcode Emission} keeps which values are in locals, in scopes that
  * follow the loops.
  *
@@ -25,7 +25,7 @@ export interface Value {
 }
 
 /** A module under construction: kernels, and helper functions that they share. */
-export class KernelModule {
+export class CodeModule {
   readonly builder: ModuleBuilder;
   readonly #helpers = new Map<string, FunctionHandle>();
   readonly #host = new Map<string, FunctionHandle>();
@@ -50,7 +50,7 @@ export class KernelModule {
   helper(
     name: string,
     signature: Signature,
-    body: (f: FunctionBuilder, module: KernelModule) => void,
+    body: (f: FunctionBuilder, module: CodeModule) => void,
   ): FunctionHandle {
     let handle = this.#helpers.get(name);
     if (handle === undefined) {
@@ -101,20 +101,23 @@ export class Emission {
     return local;
   }
 
-  /** Emits an effect. */
-  run(effect: Value, copy = 0): void {
-    const args = effect.args.map((arg) => this.get(arg, copy));
-    effect.emit(this.f, args, copy);
+  /** Emits effects: first all that they need, so that no store comes before another's load. */
+  run(effects: readonly Value[], copy = 0): void {
+    const args = effects.map((effect) => effect.args.map((arg) => this.get(arg, copy)));
+    effects.forEach((effect, i) => effect.emit(this.f, args[i]!, copy));
   }
 
-  /** Computes here all values under the roots that are known outside of loop `level + 1`. */
-  place(roots: Iterable<Value>, level: number): void {
+  /**
+   * Computes here all values under the roots that are known outside of loop `level + 1`; those that
+   * differ between copies only inside the vector loop, for each of its `copies`.
+   */
+  place(roots: Iterable<Value>, level: number, copies = 0): void {
     const seen = new Set<Value>();
     const walk = (x: Value): void => {
       if (seen.has(x)) return;
       seen.add(x);
       if (x.type !== undefined && x.level <= level) {
-        if (!x.variant) this.get(x, 0);
+        for (let c = 0; c < (x.variant ? copies : 1); c++) this.get(x, c);
         return;
       }
       for (const arg of x.args) walk(arg);
@@ -173,10 +176,11 @@ export function emitVectorLoop(e: Emission, loop: VectorLoop): void {
   for (const width of widths) {
     if (known !== undefined && known < width) continue;
     const once = known !== undefined && known < 2 * width;
-    const turn = () => e.scope(() => {
-      e.bind(loop.counter, counter);
-      loop.body(width / 4 >= 1 ? width / 4 : 0);
-    });
+    const turn = () =>
+      e.scope(() => {
+        e.bind(loop.counter, counter);
+        loop.body(width / 4 >= 1 ? width / 4 : 0);
+      });
     if (once) {
       turn();
       f.get(counter).i32(width).op("i32.add").set(counter);

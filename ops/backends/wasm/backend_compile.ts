@@ -1,0 +1,101 @@
+/**
+ * From kernels to functions of loaded modules.
+ *
+ * @module
+ */
+import type { Kernel } from "../../ir/kernel.ts";
+import { CodeModule } from "./emit.ts";
+import { type KernelPass, type LoweredKernel, plainSlots } from "./emit_nest.ts";
+import { lowerMap } from "./map.ts";
+import { hostImports } from "./math_f64.ts";
+import type { WasmMemory } from "./memory.ts";
+import { lowerReduce } from "./reduce.ts";
+import { lowerContract } from "./contract_lowering.ts";
+import { lowerScatter } from "./scatter.ts";
+import { lowerScan } from "./scan.ts";
+import { lowerSort } from "./sort.ts";
+import type { WorkerPool } from "./workers.ts";
+
+/** A kernel function called without the pool. */
+export type Direct = (args: number, start: number, end: number, thread: number) => void;
+
+/** One loaded function of a kernel. */
+export interface ProgramPass {
+  /** Number in the pool, or −1 where `direct` is called instead. */
+  readonly kernel: number;
+  readonly direct?: Direct | undefined;
+  readonly units: number;
+  readonly grain: number;
+}
+
+/** A kernel as loaded. */
+export interface Program {
+  readonly passes: readonly ProgramPass[];
+  /** Bytes of scratch arrays, bound behind the outputs. */
+  readonly scratch: readonly number[];
+}
+
+function lower(kernel: Kernel, memory: WasmMemory): LoweredKernel {
+  switch (kernel.kind) {
+    case "map":
+      return { passes: [lowerMap(kernel, plainSlots(kernel))], scratch: [] };
+    case "reduce":
+      return lowerReduce(kernel);
+    case "contract":
+      return lowerContract(kernel);
+    case "scatter":
+      return lowerScatter(kernel);
+    case "scan":
+      return lowerScan(kernel);
+    case "sort":
+      return lowerSort(kernel, memory);
+  }
+}
+
+/** Loads a pass that calls JavaScript into the main thread alone. */
+function loadDirect(pass: KernelPass, memory: WasmMemory): Direct {
+  if (pass.direct) return pass.direct;
+  const module = new CodeModule(memory.shared, pass.host);
+  pass.emit(module, "k");
+  const compiled = new WebAssembly.Module(module.builder.build());
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+  const env = { memory: memory.memory, table };
+  const imports = { env, host: hostImports(pass.host) } as unknown as WebAssembly.Imports;
+  return new WebAssembly.Instance(compiled, imports).exports.k as Direct;
+}
+
+/**
+ * Compiles kernels, those for all threads in one module.
+ *
+ * @param kernels What to compile.
+ * @param memory Memory that they run in.
+ * @param pool Threads that run them.
+ * @returns A program per kernel.
+ */
+export function compileKernels(
+  kernels: readonly Kernel[],
+  memory: WasmMemory,
+  pool: WorkerPool,
+): Program[] {
+  const lowered = kernels.map((kernel) => lower(kernel, memory));
+  const module = new CodeModule(memory.shared);
+  const names: string[] = [];
+  const pending = lowered.map(({ passes }) =>
+    passes.map((pass) => {
+      if (pass.direct || pass.host.size > 0) return { pass, name: -1 };
+      const name = names.push(`k${names.length}`) - 1;
+      pass.emit(module, names[name]!);
+      return { pass, name };
+    })
+  );
+  const loaded = names.length > 0 ? pool.load(module.builder.build(), names) : [];
+  return lowered.map(({ scratch }, i) => ({
+    scratch,
+    passes: pending[i]!.map(({ pass, name }) => ({
+      kernel: name < 0 ? -1 : loaded[name]!,
+      direct: name < 0 ? loadDirect(pass, memory) : undefined,
+      units: pass.units,
+      grain: pass.grain,
+    })),
+  }));
+}

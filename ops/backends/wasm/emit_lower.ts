@@ -1,0 +1,452 @@
+/**
+ * Turns nodes into values of WebAssembly types for one nest of loops.
+ *
+ * float32 always lives in a vector (all lanes equal where it does not depend on the vector axis), so
+ * that one spelling of each function serves bodies and tails and both give the same bits. Integers
+ * and bools are `i32` scalars until they depend on the vector axis; a bool in a vector is a mask.
+ * float64 is scalar: kernels with float64 have no vector axis.
+ *
+ * @module
+ */
+import { bytesOf, type DType } from "../../ir/dtype.ts";
+import { type FunctionBuilder, Local, type ValueType } from "./assembler.ts";
+import type { CodeModule, Value } from "./emit.ts";
+import { affineOf, type CallNode, type LoadNode, type Node } from "./emit_node.ts";
+import { emitScalarCall, emitVectorCall } from "./math.ts";
+import { emitFloat64Call } from "./math_f64.ts";
+
+type Emit = Value["emit"];
+
+/** Makes values, each once per key. Shared by the lowerings of one function. */
+export class ValueTable {
+  readonly #values = new Map<string, Value>();
+  #count = 0;
+
+  /** A value without identity, such as an effect. */
+  fresh(
+    type: ValueType | undefined,
+    args: readonly Value[],
+    emit: Emit,
+    frame: { level?: number; variant?: boolean } = {},
+  ): Value {
+    let level = frame.level ?? 0, variant = frame.variant ?? false;
+    for (const a of args) {
+      level = Math.max(level, a.level);
+      variant ||= a.variant;
+    }
+    return { id: this.#count++, type, level, variant, args, emit };
+  }
+
+  /** The value of a key. */
+  make(
+    key: string,
+    type: ValueType,
+    args: readonly Value[],
+    emit: Emit,
+    frame: { level?: number; variant?: boolean } = {},
+  ): Value {
+    const full = `${key}(${args.map((a) => a.id).join()})`;
+    let value = this.#values.get(full);
+    if (value === undefined) {
+      value = this.fresh(type, args, emit, frame);
+      this.#values.set(full, value);
+    }
+    return value;
+  }
+}
+
+/** What all lowerings of one function share. */
+export interface Frame {
+  readonly table: ValueTable;
+  readonly module: CodeModule;
+  /** Value of each axis's counter (the first lane's coordinate). */
+  readonly counters: ReadonlyMap<number, Value>;
+  /** Address of element 0 of an input. */
+  readonly input: (slot: number) => Value;
+}
+
+function unbound(): never {
+  throw new Error("internal: a value is used where it is not bound");
+}
+
+/** A value that the emitter of loops binds to a local. */
+export function boundValue(
+  table: ValueTable,
+  type: ValueType,
+  level: number,
+  variant = false,
+): Value {
+  return table.fresh(type, [], unbound, { level, variant });
+}
+
+const LANES = [0, 1, 2, 3] as const;
+
+/** Lowers nodes inside one nest, in vectors along `vectorAxis` or (undefined) one by one. */
+export class Lowering {
+  readonly #frame: Frame;
+  readonly #table: ValueTable;
+  readonly #vectorAxis: number | undefined;
+  readonly #native = new Map<Node, Value>();
+  readonly #accs = new Map<number, Value>();
+
+  constructor(frame: Frame, vectorAxis: number | undefined) {
+    this.#frame = frame;
+    this.#table = frame.table;
+    this.#vectorAxis = vectorAxis;
+  }
+
+  /** Names the value of a reduction. */
+  bindAcc(slot: number, value: Value): void {
+    this.#accs.set(slot, value);
+  }
+
+  /** The value in the type in which it comes about. */
+  native(x: Node): Value {
+    let value = this.#native.get(x);
+    if (value === undefined) {
+      value = this.#lower(x);
+      this.#native.set(x, value);
+    }
+    return value;
+  }
+
+  /** The value as `i32`. */
+  scalar(x: Node): Value {
+    const value = this.native(x);
+    if (value.type !== "v128") return value;
+    const mask = x.dtype === "bool";
+    return this.#table.make(mask ? "first bool" : "first", "i32", [value], (f, [v]) => {
+      f.get(v!).lane("i32x4.extract_lane", 0);
+      if (mask) f.i32(1).op("i32.and");
+    });
+  }
+
+  /** The value in all lanes of a vector; bools as masks. */
+  vector(x: Node): Value {
+    const value = this.native(x);
+    if (value.type === "v128") return value;
+    const mask = x.dtype === "bool";
+    return this.#table.make(mask ? "mask" : "splat", "v128", [value], (f, [v]) => {
+      if (mask) f.i32(0).get(v!).op("i32.sub", "i32x4.splat");
+      else f.get(v!).op("i32x4.splat");
+    });
+  }
+
+  /** The value as stored: `v128` with words in the first lanes, or the scalar. */
+  #stored(x: Node): Value {
+    const value = this.native(x);
+    if (value.type !== "v128" || x.dtype !== "bool") return value;
+    return this.#table.make("words", "v128", [value], (f, [v]) => {
+      f.get(v!).i32x4(1).op("v128.and");
+    });
+  }
+
+  #lower(x: Node): Value {
+    switch (x.kind) {
+      case "const":
+        return this.#constant(x.value, x.dtype);
+      case "axis":
+        return x.axis === this.#vectorAxis ? this.#vectorSum(x) : this.#counter(x.axis);
+      case "affine":
+        return this.#isVector(x) ? this.#vectorSum(x) : this.#scalarSum(x);
+      case "load":
+        return this.#load(x);
+      case "acc":
+        return this.#accs.get(x.slot) ?? unbound();
+      case "call":
+        return this.#call(x);
+    }
+  }
+
+  #counter(axis: number): Value {
+    return this.#frame.counters.get(axis)!;
+  }
+
+  /** Whether the sum's terms differ between lanes. */
+  #isVector(x: Node): boolean {
+    return affineOf(x).terms.some(({ atom }) =>
+      atom.kind === "axis"
+        ? atom.axis === this.#vectorAxis
+        : this.native(atom).type === "v128" && this.native(atom).variant
+    );
+  }
+
+  #constant(value: number, dtype: DType): Value {
+    const key = `${dtype} ${Object.is(value, -0) ? "-0" : value}`;
+    if (dtype === "float64") return this.#table.make(key, "f64", [], (f) => void f.f64(value));
+    if (dtype === "float32") return this.#table.make(key, "v128", [], (f) => void f.f32x4(value));
+    return this.#table.make(key, "i32", [], (f) => void f.i32(value));
+  }
+
+  /** `base + factor · x`, the unit of hoisted index arithmetic. */
+  #plus(base: Value | undefined, factor: number, x: Value): Value {
+    if (base === undefined && factor === 1) return x;
+    const product = factor === 1 ? x : this.#table.make(`*${factor}`, "i32", [x], (f, [v]) => {
+      const shift = Math.log2(factor);
+      if (Number.isInteger(shift)) f.get(v!).i32(shift).op("i32.shl");
+      else f.get(v!).i32(factor).op("i32.mul");
+    });
+    if (base === undefined) return product;
+    return this.#table.make("+", "i32", [base, product], (f, args) => {
+      f.get(args[0]!, args[1]!).op("i32.add");
+    });
+  }
+
+  #offset(base: Value | undefined, offset: number): Value | undefined {
+    if (offset === 0) return base;
+    if (base === undefined) return this.#constant(offset, "int32");
+    return this.#table.make(`+${offset}`, "i32", [base], (f, [v]) => {
+      f.get(v!).i32(offset).op("i32.add");
+    });
+  }
+
+  /** Sum of the terms that are the same in all lanes, scaled, outermost terms first. */
+  #uniformSum(x: Node, base: Value | undefined, scale: number): Value | undefined {
+    const { terms, offset } = affineOf(x);
+    const parts: { value: Value; factor: number }[] = [];
+    for (const { coefficient, atom } of terms) {
+      const value = atom.kind === "axis" ? this.#counter(atom.axis) : this.native(atom);
+      if (value.variant && value.type === "v128") continue;
+      const factor = Math.imul(coefficient, scale);
+      parts.push({ factor, value: value.type === "v128" ? this.scalar(atom) : value });
+    }
+    parts.sort((a, b) => a.value.level - b.value.level);
+    let sum = this.#offset(base, Math.imul(offset, scale));
+    for (const { value, factor } of parts) sum = this.#plus(sum, factor, value);
+    return sum;
+  }
+
+  #scalarSum(x: Node): Value {
+    return this.#uniformSum(x, undefined, 1) ?? this.#constant(0, "int32");
+  }
+
+  /** The sum in lanes, scaled: first lane's uniform part, steps of the vector axis, the rest. */
+  #vectorSum(x: Node, base?: Value, scale = 1): Value {
+    const uniform = this.#uniformSum(x, base, scale) ?? this.#constant(0, "int32");
+    let sum = this.#table.make("splat", "v128", [uniform], (f, [v]) => {
+      f.get(v!).op("i32x4.splat");
+    });
+    for (const { coefficient, atom } of affineOf(x).terms) {
+      const factor = Math.imul(coefficient, scale);
+      if (atom.kind === "axis") {
+        if (atom.axis === this.#vectorAxis) sum = this.#steps(sum, factor);
+      } else if (this.native(atom).variant && this.native(atom).type === "v128") {
+        sum = this.#table.make(`+${factor}v`, "v128", [sum, this.native(atom)], (f, args) => {
+          f.get(args[0]!, args[1]!);
+          if (factor !== 1) f.i32x4(factor).op("i32x4.mul");
+          f.op("i32x4.add");
+        });
+      }
+    }
+    return sum;
+  }
+
+  /** Adds `factor · lane`, counted through the unrolled copies. */
+  #steps(sum: Value, factor: number): Value {
+    return this.#table.make(`lanes${factor}`, "v128", [sum], (f, [v], copy) => {
+      f.get(v!).i32x4(...LANES.map((lane) => Math.imul(factor, 4 * copy + lane)));
+      f.op("i32x4.add");
+    }, { variant: true });
+  }
+
+  /** How an index moves along the vector axis; `undefined` where lanes are unrelated. */
+  stride(index: Node): number | undefined {
+    let stride = 0;
+    for (const { coefficient, atom } of affineOf(index).terms) {
+      if (atom.kind === "axis") {
+        if (atom.axis === this.#vectorAxis) stride = coefficient;
+      } else {
+        const value = this.native(atom);
+        if (value.variant && value.type === "v128") return undefined;
+      }
+    }
+    return stride;
+  }
+
+  /** Address of an element: of the first lane's, where lanes are a stride apart. */
+  address(base: Value, index: Node, bytes: number): Value {
+    return this.#uniformSum(index, base, bytes)!;
+  }
+
+  #load(x: LoadNode): Value {
+    const base = this.#frame.input(x.input);
+    const stride = this.stride(x.index);
+    const guard = x.guard && this.native(x.guard);
+    if (stride === 0 && !(guard?.variant ?? false)) return this.#uniformLoad(x, base);
+    const value = x.guard ? this.#guardedLoad(x, base, stride) : this.#plainLoad(x, base, stride);
+    if (x.dtype !== "bool") return value;
+    return this.#table.make("to mask", "v128", [value], (f, [v]) => {
+      f.get(v!).op("i32x4.neg");
+    });
+  }
+
+  #uniformLoad(x: LoadNode, base: Value): Value {
+    const address = this.address(base, x.index, bytesOf(x.dtype));
+    const guard = x.guard && this.scalar(x.guard);
+    const type = x.dtype === "float64" ? "f64" : x.dtype === "float32" ? "v128" : "i32";
+    const args = guard ? [address, guard] : [address];
+    return this.#table.make(`load ${type}`, type, args, (f, [a, g]) => {
+      const read = () => {
+        f.get(a!);
+        if (type === "v128") f.memory("v128.load32_splat");
+        else f.memory(type === "f64" ? "f64.load" : "i32.load");
+      };
+      if (g === undefined) return read();
+      f.get(g).if(read, () => {
+        if (type === "v128") f.i32x4(0);
+        else type === "f64" ? f.f64(0) : f.i32(0);
+      }, type);
+    });
+  }
+
+  #plainLoad(x: LoadNode, base: Value, stride: number | undefined): Value {
+    if (stride === undefined) {
+      const addresses = this.#vectorSum(x.index, base, 4);
+      return this.#table.make("gather", "v128", [addresses], (f, [a]) => emitGather(f, a!));
+    }
+    const address = this.address(base, x.index, 4);
+    return this.#table.make(`load*${stride}`, "v128", [address], (f, [a], copy) => {
+      emitStrided(f, a!, stride, copy);
+    }, { variant: true });
+  }
+
+  /**
+   * Lanes whose guard fails read element 0 of the binding, and become 0. Where all guards hold, the
+   * common case, the plain load is taken.
+   */
+  #guardedLoad(x: LoadNode, base: Value, stride: number | undefined): Value {
+    const mask = this.vector(x.guard!);
+    const near = stride !== undefined && Math.abs(stride) <= 2 && stride !== 0;
+    const addresses = this.#vectorSum(x.index, base, 4);
+    const args = [mask, addresses, base];
+    if (near) args.push(this.address(base, x.index, 4));
+    return this.#table.make(`guarded*${stride}`, "v128", args, (f, [m, all, b, first], copy) => {
+      const slow = () => {
+        const safe = f.local("v128");
+        f.get(all!, b!).op("i32x4.splat").get(m!).op("v128.bitselect").set(safe);
+        emitGather(f, safe);
+        f.get(m!).op("v128.and");
+      };
+      if (!near) return slow();
+      f.get(m!).op("i32x4.all_true");
+      f.if(() => emitStrided(f, first!, stride, copy), slow, "v128");
+    }, { variant: true });
+  }
+
+  #call(x: CallNode): Value {
+    const key = `${x.op} ${x.dtype} ${x.args.map((a) => a.dtype).join()}`;
+    const { module } = this.#frame;
+    if (x.dtype === "float64" || x.args.some((a) => a.dtype === "float64")) {
+      return this.#float64Call(x, key);
+    }
+    const lanes = x.dtype === "float32" || x.args.some((a) => this.native(a).type === "v128");
+    const args = x.args.map((a) => lanes ? this.vector(a) : this.scalar(a));
+    if (lanes) {
+      return this.#table.make(key, "v128", args, (f, locals) => {
+        emitVectorCall(f, x, locals, module);
+      });
+    }
+    return this.#table.make(key, "i32", args, (f, locals) => emitScalarCall(f, x, locals, module));
+  }
+
+  #float64Call(x: CallNode, key: string): Value {
+    const { module } = this.#frame;
+    const type = x.dtype === "float64" ? "f64" : x.dtype === "float32" ? "v128" : "i32";
+    const args = x.args.map((a) =>
+      a.dtype === "float64" || a.dtype === "float32" ? this.native(a) : this.scalar(a)
+    );
+    return this.#table.make(key, type, args, (f, locals) => emitFloat64Call(f, x, locals, module));
+  }
+
+  /** An effect that writes a value to `index` elements behind `base`. */
+  store(base: Value, index: Node, x: Node): Value {
+    const value = this.#stored(x);
+    const address = this.address(base, index, bytesOf(x.dtype));
+    const stride = this.stride(index);
+    const vector = this.#vectorAxis !== undefined && (value.variant || stride !== 0);
+    if (!vector) {
+      return this.#table.fresh(undefined, [address, value], (f, [a, v]) => {
+        f.get(a!, v!);
+        if (value.type === "v128") f.memoryLane("v128.store32_lane", 0);
+        else f.memory(value.type === "f64" ? "f64.store" : "i32.store");
+      });
+    }
+    const lanes = value.type === "v128" ? value : this.vector(x);
+    const words = x.dtype === "bool" ? this.#words(lanes) : lanes;
+    if (stride === undefined) {
+      const addresses = this.#vectorSum(index, base, 4);
+      return this.#table.fresh(undefined, [addresses, words], (f, [a, v]) => {
+        for (const lane of LANES) {
+          f.get(a!).lane("i32x4.extract_lane", lane).get(v!).memoryLane("v128.store32_lane", lane);
+        }
+      }, { variant: true });
+    }
+    return this.#table.fresh(undefined, [address, words], (f, [a, v], copy) => {
+      emitStridedStore(f, a!, v!, stride, copy);
+    }, { variant: true });
+  }
+
+  #words(mask: Value): Value {
+    return this.#table.make("words", "v128", [mask], (f, [v]) => {
+      f.get(v!).i32x4(1).op("v128.and");
+    });
+  }
+}
+
+/** Four elements at the addresses in the lanes. */
+function emitGather(f: FunctionBuilder, addresses: Local): void {
+  f.get(addresses).lane("i32x4.extract_lane", 0).memory("v128.load32_zero");
+  const value = f.local("v128");
+  f.set(value);
+  for (const lane of [1, 2, 3]) {
+    f.get(addresses).lane("i32x4.extract_lane", lane).get(value);
+    f.memoryLane("v128.load32_lane", lane).set(value);
+  }
+  f.get(value);
+}
+
+/** Four elements that lie `stride` apart, the first of copy 0 at `address`. */
+function emitStrided(f: FunctionBuilder, address: Local, stride: number, copy: number): void {
+  const start = 16 * stride * copy;
+  if (stride === 1) {
+    f.get(address).memory("v128.load", start, 2);
+  } else if (stride === 2) {
+    // The second vector starts at an element that is wanted last in the first: never past the end.
+    f.get(address).memory("v128.load", start, 2);
+    f.get(address).memory("v128.load", start + 12, 2).shuffle32(0, 2, 5, 7);
+  } else if (stride === -1) {
+    f.get(address).i32(start - 12).op("i32.add").memory("v128.load", 0, 2);
+    f.i32x4(0).shuffle32(3, 2, 1, 0);
+  } else {
+    f.get(address);
+    if (start !== 0) f.i32(start).op("i32.add");
+    f.memory("v128.load32_zero");
+    const value = f.local("v128");
+    f.set(value);
+    for (const lane of [1, 2, 3]) {
+      f.get(address).i32(start + 4 * stride * lane).op("i32.add").get(value);
+      f.memoryLane("v128.load32_lane", lane).set(value);
+    }
+    f.get(value);
+  }
+}
+
+function emitStridedStore(
+  f: FunctionBuilder,
+  address: Local,
+  value: Local,
+  stride: number,
+  copy: number,
+): void {
+  const start = 16 * stride * copy;
+  if (stride === 1) {
+    f.get(address, value).memory("v128.store", start, 2);
+    return;
+  }
+  for (const lane of LANES) {
+    f.get(address);
+    const offset = start + 4 * stride * lane;
+    if (offset !== 0) f.i32(offset).op("i32.add");
+    f.get(value).memoryLane("v128.store32_lane", lane);
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * float32 functions in four lanes, as polynomials after range reduction. Errors against float64 are
+ * in the tests; special values follow PyTorch, results below the normal range are not flushed.
+ *
+ * @module
+ */
+import type { FunctionBuilder, Local } from "./assembler.ts";
+import { type Lane, Lanes } from "./math_lanes.ts";
+
+/** 1.5 · 2^23: adding it rounds a small float to an integer, held in its low bits. */
+const ROUND = 12582912;
+const ROUND_BITS = 0x4b400000;
+
+/** Cephes' `expf`, highest first. */
+const EXP = [
+  1.9875691500e-4,
+  1.3981999507e-3,
+  8.3334519073e-3,
+  4.1665795894e-2,
+  1.6666665459e-1,
+  5.0000001201e-1,
+];
+
+/** Cephes' `logf`, highest first. */
+const LOG = [
+  7.0376836292e-2,
+  -1.1514610310e-1,
+  1.1676998740e-1,
+  -1.2420140846e-1,
+  1.4249322787e-1,
+  -1.6668057665e-1,
+  2.0000714765e-1,
+  -2.4999993993e-1,
+  3.3333331174e-1,
+];
+
+/** Cephes' `tanhf` below 0.625, highest first. */
+const TANH = [
+  -5.70498872745e-3,
+  2.06390887954e-2,
+  -5.37397155531e-2,
+  1.33314422036e-1,
+  -3.33332819422e-1,
+];
+
+/** ln 2 in two parts, the first with few bits, so that multiples of it are exact. */
+const LN2_HIGH = 0.693359375;
+const LN2_LOW = -2.12194440e-4;
+
+function powerOfTwo(v: Lanes, n: Local): Local {
+  v.f.get(n).i32x4(127).op("i32x4.add").i32(23).op("i32x4.shl");
+  return v.take();
+}
+
+function expLanes(v: Lanes, x: Lane): Local {
+  // Past these bounds the result is infinite or 0 all the same; NaN passes.
+  const bound = v.pmax(v.pmin(x, 89.5), -104.5);
+  const shifted = v.madd(bound, Math.LOG2E, ROUND);
+  const n = v.sub(shifted, ROUND);
+  const r = v.nmadd(n, LN2_LOW, v.nmadd(n, LN2_HIGH, bound));
+  const tail = v.madd(v.poly(r, EXP), v.mul(r, r), r);
+  v.f.get(shifted).i32x4(ROUND_BITS).op("i32x4.sub");
+  const whole = v.take();
+  // In two factors, so that results below the normal range come out rounded once.
+  v.f.get(whole).i32(1).op("i32x4.shr_s");
+  const half = v.take();
+  v.f.get(whole, half).op("i32x4.sub");
+  const rest = v.take();
+  return v.mul(v.mul(v.add(tail, 1), powerOfTwo(v, half)), powerOfTwo(v, rest));
+}
+
+/** `e^x` */
+export function expF32(f: FunctionBuilder, [x]: readonly Local[]): void {
+  f.get(expLanes(new Lanes(f, "f32x4"), x!));
+}
+
+/** Natural logarithm. */
+export function logF32(f: FunctionBuilder, [x]: readonly Local[]): void {
+  const v = new Lanes(f, "f32x4");
+  const tiny = v.lt(x!, 1.17549435e-38);
+  const scaled = v.select(tiny, v.mul(x!, 8388608), x!);
+  const SQRT_HALF = 0x3f3504f3;
+  f.get(scaled).i32x4(SQRT_HALF).op("i32x4.sub");
+  const bits = v.take();
+  f.get(bits).i32(23).op("i32x4.shr_s", "f32x4.convert_i32x4_s");
+  const e = v.sub(v.take(), v.op("v128.and", tiny, 23));
+  f.get(bits).i32x4(0x007fffff).op("v128.and").i32x4(SQRT_HALF).op("i32x4.add");
+  const m = v.sub(v.take(), 1);
+  const z = v.mul(m, m);
+  const p = v.mul(v.mul(v.poly(m, LOG), m), z);
+  const low = v.nmadd(z, 0.5, v.madd(e, LN2_LOW, p));
+  const result = v.madd(e, LN2_HIGH, v.add(m, low));
+  const plain = v.op("v128.and", v.lt(0, x!), v.lt(x!, Infinity));
+  const odd = v.select(v.eq(x!, 0), -Infinity, v.select(v.lt(x!, 0), NaN, x!));
+  f.get(v.select(plain, result, odd));
+}
+
+/** Hyperbolic tangent. */
+export function tanhF32(f: FunctionBuilder, [x]: readonly Local[]): void {
+  const v = new Lanes(f, "f32x4");
+  const a = v.abs(x!);
+  const s = v.mul(x!, x!);
+  const small = v.madd(v.mul(v.poly(s, TANH), s), x!, x!);
+  const grown = v.add(expLanes(v, v.add(a, a)), 1);
+  const large = v.copySign(v.sub(1, v.div(2, grown)), x!);
+  f.get(v.select(v.lt(0.625, a), large, small));
+}
+
+/** Numerator and denominator in x² of erf(x) / x for |x| < 4 (Eigen), highest first. */
+const ERF_P = [
+  -2.72614225801306e-10,
+  2.77068142495902e-8,
+  -2.10102402082508e-6,
+  -5.69250639462346e-5,
+  -7.34990630326855e-4,
+  -2.95459980854025e-3,
+  -1.60960333262415e-2,
+];
+const ERF_Q = [
+  -1.45660718464996e-5,
+  -2.13374055278905e-4,
+  -1.68282697438203e-3,
+  -7.37332916720468e-3,
+  -1.42647390514189e-2,
+];
+
+/** Error function. */
+export function erfF32(f: FunctionBuilder, [x]: readonly Local[]): void {
+  const v = new Lanes(f, "f32x4");
+  const bound = v.pmax(v.pmin(x!, 4), -4);
+  const s = v.mul(bound, bound);
+  const value = v.div(v.mul(bound, v.poly(s, ERF_P)), v.poly(s, ERF_Q));
+  f.get(v.pmax(v.pmin(value, 1), -1));
+}
+
+/** Whether a lane is NaN, as a mask. */
+export function isNanF32(f: FunctionBuilder, [x]: readonly Local[]): void {
+  f.get(x!, x!).op("f32x4.ne");
+}
+
+/** The smaller or larger of two; NaN wins from either side. */
+export function extremeF32(which: "min" | "max"): (
+  f: FunctionBuilder,
+  args: readonly Local[],
+) => void {
+  // pmin(a, b) gives `a` where either is NaN; where `b` is NaN it must win.
+  return (f, [a, b]) => {
+    f.get(b!).get(a!, b!).op(which === "min" ? "f32x4.pmin" : "f32x4.pmax");
+    f.get(b!, b!).op("f32x4.ne", "v128.bitselect");
+  };
+}

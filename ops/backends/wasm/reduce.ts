@@ -1,0 +1,443 @@
+/**
+ * Code for `reduce` kernels.
+ *
+ * Vectors run along the reduced axis (rows: lanes come together at the end) or along an outer axis
+ * (columns: each lane is its own result), whichever makes the loads contiguous. Reductions that do
+ * not need each other's results run in one pass; later ones and the outputs read the row again,
+ * which is in the cache by then.
+ *
+ * @module
+ */
+import { axesOf, ravel } from "../../ir/expr.ts";
+import { type KernelOutput, type ReduceKernel, sizeOf } from "../../ir/kernel.ts";
+import type { Operand } from "./assembler.ts";
+import { countVariant, type Value } from "./emit.ts";
+import { arrangeLoops, loadsOf, type Loop, vectorCost } from "./emit_axes.ts";
+import { boundValue, type Lowering } from "./emit_lower.ts";
+import {
+  checkTypes,
+  copiesFor,
+  defineKernel,
+  grainOf,
+  type KernelPass,
+  type LoweredKernel,
+  type Nest,
+  plainSlots,
+  type Slots,
+  usesFloat64,
+} from "./emit_nest.ts";
+import { type Node, NodeBuilder, visitNodes } from "./emit_node.ts";
+import { emitNothing, liftAxes, nodeCost } from "./map.ts";
+import { hostFunctions } from "./math_f64.ts";
+import {
+  accumulate,
+  type Accumulation,
+  combineLanes,
+  combineStates,
+  isArg,
+  newState,
+  resetState,
+  spreadFirst,
+  type State,
+} from "./reduce_accumulate.ts";
+import { splitReduce } from "./reduce_split.ts";
+
+/** One reduction as nodes. */
+interface Item extends Accumulation {
+  readonly slot: number;
+  readonly body: Node;
+  readonly position: Node;
+}
+
+interface Store {
+  readonly output: number;
+  readonly value: Node;
+  readonly index: Node;
+}
+
+interface ReducePlan {
+  readonly outer: readonly Loop[];
+  readonly reduced: readonly Loop[];
+  /** Reductions by passes over the reduced axes. */
+  readonly stages: readonly (readonly Item[])[];
+  readonly rowStores: readonly Store[];
+  readonly fullStores: readonly Store[];
+  /** The vector axis, one of the loops; in `outer` for columns. */
+  readonly vector: Loop;
+  readonly columns: boolean;
+  readonly single: boolean;
+}
+
+const NO_LOOP: Loop = { axis: 30, size: 1, group: 1 };
+/** Loop sizes between two flushes of a sum into a total: bounds the error of long sums. */
+const ROW_BLOCK = 2048;
+const COLUMN_BLOCK = 128;
+/** Columns per unit of work: four vectors, one cache line of each row. */
+const COLUMN_CHUNK = 16;
+
+/** Groups of neighbouring reductions that read none of each other's results. */
+function stagesOf(items: readonly Item[]): Item[][] {
+  const stages: Item[][] = [];
+  for (const item of items) {
+    let needs = -1;
+    visitNodes([item.body], (x) => {
+      if (x.kind === "acc") needs = Math.max(needs, x.slot);
+    });
+    const last = stages.at(-1);
+    if (last && last[0]!.slot > needs) last.push(item);
+    else stages.push([item]);
+  }
+  return stages;
+}
+
+function outputIndex(kernel: ReduceKernel, output: KernelOutput) {
+  const shape = output.full ? [...kernel.shape, ...kernel.reduce] : kernel.shape;
+  return output.index ?? ravel(axesOf(shape), shape);
+}
+
+function plan(kernel: ReduceKernel): ReducePlan {
+  const builder = new NodeBuilder();
+  const { loops, axes } = liftAxes(builder, [kernel.shape, kernel.reduce]);
+  const memo = new Map();
+  const place = ravel(axesOf(kernel.reduce, kernel.shape.length), kernel.reduce);
+  const anyArg = kernel.reductions.some((r) => isArg(r.op));
+  const roots = [
+    ...kernel.reductions.map((r) => builder.lift(r.body, axes, memo)),
+    ...kernel.outputs.flatMap((o) => [
+      builder.lift(o.value, axes, memo),
+      builder.lift(outputIndex(kernel, o), axes, memo),
+    ]),
+    ...(anyArg ? [builder.lift(place, axes, memo)] : []),
+  ];
+  const space = arrangeLoops(builder, { loops, roots });
+  const count = kernel.reductions.length;
+  const position = anyArg ? space.roots.at(-1)! : builder.int(0);
+  const items = kernel.reductions.map(({ op, body }, slot) => ({
+    op,
+    dtype: body.dtype,
+    slot,
+    body: space.roots[slot]!,
+    position,
+  }));
+  const stores = kernel.outputs.map((_, i) => ({
+    output: i,
+    value: space.roots[count + 2 * i]!,
+    index: space.roots[count + 2 * i + 1]!,
+  }));
+  const isFull = (s: Store) => kernel.outputs[s.output]!.full === true;
+  return {
+    outer: space.loops.filter((l) => l.group === 0),
+    reduced: space.loops.filter((l) => l.group === 1),
+    stages: stagesOf(items),
+    rowStores: stores.filter((s) => !isFull(s)),
+    fullStores: stores.filter(isFull),
+    ...chooseVector(space.loops, space.roots, stores.filter(isFull)),
+    single: usesFloat64(space.roots),
+  };
+}
+
+function chooseVector(
+  loops: readonly Loop[],
+  roots: readonly Node[],
+  full: readonly Store[],
+): { vector: Loop; columns: boolean } {
+  const accesses = [
+    ...loadsOf(roots),
+    ...full.map(({ index }) => ({ index, store: true })),
+  ];
+  let vector = NO_LOOP, best = Infinity;
+  for (const loop of loops) {
+    // A row ends with its lanes brought together, about the work of eight loads.
+    const end = loop.group === 1 ? 8 / loop.size : 0;
+    const cost = vectorCost(accesses, loop) + end;
+    if (cost <= best) [vector, best] = [loop, cost];
+  }
+  return { vector, columns: vector.group === 0 };
+}
+
+/** Values of one stage in one lowering. */
+interface LoweredItem {
+  readonly item: Item;
+  readonly body: Value;
+  readonly position: Value | undefined;
+}
+
+/** Lowerings of a plan: in vectors and one by one, each with its own results of reductions. */
+class Side {
+  readonly lowering: Lowering;
+  readonly stages: LoweredItem[][];
+  readonly accs: Value[] = [];
+  readonly rowStores: Value[];
+  readonly fullStores: Value[];
+
+  constructor(nest: Nest, plan: ReducePlan, axis: number | undefined, level: number) {
+    this.lowering = nest.lowering(axis);
+    const items = plan.stages.flat();
+    for (const item of items) {
+      const type = isArg(item.op) && item.dtype === "float64"
+        ? "i32"
+        : item.dtype === "float64"
+        ? "f64"
+        : "v128";
+      const variant = axis !== undefined && plan.columns;
+      const acc = boundValue(nest.table, type, level, variant);
+      this.accs.push(acc);
+      this.lowering.bindAcc(item.slot, acc);
+    }
+    this.stages = plan.stages.map((stage) => stage.map((item) => this.#item(item)));
+    const store = (s: Store) => this.lowering.store(nest.output(s.output), s.index, s.value);
+    this.fullStores = plan.fullStores.map(store);
+    this.rowStores = axis === undefined || plan.columns ? plan.rowStores.map(store) : [];
+  }
+
+  #item(item: Item): LoweredItem {
+    const { lowering } = this;
+    const wide = item.dtype !== "float64";
+    const body = wide ? lowering.vector(item.body) : lowering.native(item.body);
+    const at = isArg(item.op)
+      ? wide ? lowering.vector(item.position) : lowering.scalar(item.position)
+      : undefined;
+    return { item, body, position: at };
+  }
+
+  /** Everything that has to be computed, for hoisting. */
+  roots(): Value[] {
+    const bodies = this.stages.flat().flatMap((s) => s.position ? [s.body, s.position] : [s.body]);
+    return [...bodies, ...this.rowStores, ...this.fullStores];
+  }
+}
+
+function bodiesOf(stage: readonly LoweredItem[]): Value[] {
+  return stage.flatMap((s) => s.position ? [s.body, s.position] : [s.body]);
+}
+
+/** Takes one turn's values into the accumulators. */
+function takeIn(nest: Nest, stage: readonly LoweredItem[], states: readonly State[], copy: number) {
+  stage.forEach(({ item, body, position }, i) => {
+    const x = nest.e.get(body, copy);
+    const at = position && nest.e.get(position, copy);
+    accumulate(nest.f, item, states[i]!, x, at);
+  });
+}
+
+function newStates(nest: Nest, stage: readonly LoweredItem[]): State[] {
+  return stage.map(({ item }) => newState(nest.f, item));
+}
+
+function resetAll(nest: Nest, stage: readonly LoweredItem[], states: readonly State[]): void {
+  stage.forEach(({ item }, i) => resetState(nest.f, item, states[i]!));
+}
+
+function combineAll(
+  nest: Nest,
+  stage: readonly LoweredItem[],
+  into: readonly State[],
+  from: readonly State[],
+): void {
+  stage.forEach(({ item }, i) => combineStates(nest.f, item, into[i]!, from[i]!));
+}
+
+function releaseAll(nest: Nest, states: readonly State[]): void {
+  for (const s of states) {
+    nest.f.release(s.value);
+    if (s.position) nest.f.release(s.position);
+  }
+}
+
+/** Runs `body(low, high)` over blocks of a loop; where there is more than one, `flush` after each. */
+function blocks(
+  nest: Nest,
+  size: number,
+  block: number,
+  body: (low: Operand, high: Operand) => void,
+): void {
+  if (size <= block) return body(0, size);
+  const { f } = nest;
+  const [low, high] = [f.local("i32"), f.local("i32")];
+  f.range(low, 0, size, block, () => {
+    f.get(low).i32(block).op("i32.add").set(high);
+    f.get(high).i32(size).get(high).i32(size).op("i32.lt_s", "select").set(high);
+    nest.e.scope(() => body(low, high));
+  });
+}
+
+/** Whether a stage's sums are long enough to be summed in blocks. */
+function isBlocked(stage: readonly LoweredItem[], total: number, block: number): boolean {
+  return total > block && stage.some(({ item }) => item.op === "sum" && item.dtype !== "float64");
+}
+
+/** Emits one stage along rows; leaves the results bound for both sides. */
+function emitRowStage(nest: Nest, plan: ReducePlan, k: number, wide: Side | undefined, one: Side) {
+  const stage = one.stages[k]!;
+  const lanes = wide?.stages[k];
+  const roots = [...(lanes ? bodiesOf(lanes) : []), ...bodiesOf(stage)];
+  const others = plan.reduced.filter((l) => l !== plan.vector);
+  const copies = lanes ? copiesFor(countVariant(bodiesOf(lanes)) + 2 * stage.length) : 0;
+  const total = sizeOf(plan.reduced.map((l) => l.size));
+  const blocked = isBlocked(stage, total, ROW_BLOCK);
+  const states = Array.from({ length: copies }, () => newStates(nest, stage));
+  const tail = newStates(nest, stage);
+  const totals = blocked && copies > 0 ? newStates(nest, stage) : undefined;
+  for (const s of [...states, tail, ...(totals ? [totals] : [])]) resetAll(nest, stage, s);
+  nest.loops(others, 2, roots, () => {
+    blocks(nest, plan.vector.size, blocked ? ROW_BLOCK : Infinity, (low, high) => {
+      if (totals) { for (const s of states) resetAll(nest, stage, s); }
+      nest.vector(plan.vector, low, high, copies, (n) => {
+        if (n === 0) takeIn(nest, stage, tail, 0);
+        for (let c = 0; c < n; c++) takeIn(nest, lanes!, states[c]!, c);
+      });
+      if (totals) {
+        mergeCopies(nest, stage, states);
+        combineAll(nest, stage, totals, states[0]!);
+      }
+    });
+  });
+  if (copies > 0) {
+    if (!totals) mergeCopies(nest, stage, states);
+    const sum = totals ?? states[0]!;
+    stage.forEach(({ item }, i) => {
+      combineLanes(nest.f, item, sum[i]!);
+      combineStates(nest.f, item, tail[i]!, sum[i]!);
+    });
+  }
+  stage.forEach(({ item }, i) => {
+    spreadFirst(nest.f, tail[i]!);
+    const local = tail[i]!.position ?? tail[i]!.value;
+    for (const side of [wide, one]) if (side) nest.e.bind(side.accs[item.slot]!, local);
+  });
+  for (const s of states) releaseAll(nest, s);
+  if (totals) releaseAll(nest, totals);
+}
+
+/** Brings the copies together in the first, as a tree. */
+function mergeCopies(nest: Nest, stage: readonly LoweredItem[], states: readonly State[][]): void {
+  for (let step = states.length >> 1; step > 0; step >>= 1) {
+    for (let c = 0; c < step; c++) combineAll(nest, stage, states[c]!, states[c + step]!);
+  }
+}
+
+function emitRows(nest: Nest, plan: ReducePlan): void {
+  const { e } = nest;
+  for (const loop of plan.outer) nest.declare(loop, 1);
+  const others = plan.reduced.filter((l) => l !== plan.vector);
+  others.forEach((loop, i) => nest.declare(loop, 2 + i));
+  nest.declare(plan.vector, 2 + others.length);
+  const wide = plan.single ? undefined : new Side(nest, plan, plan.vector.axis, 1);
+  const one = new Side(nest, plan, undefined, 1);
+  const roots = [...(wide?.roots() ?? []), ...one.roots()];
+  e.place(roots, 0);
+  nest.units(plan.outer, 1, () => {
+    plan.stages.forEach((_, k) => emitRowStage(nest, plan, k, wide, one));
+    // Full outputs come first: what they read may be the array that they write.
+    if (plan.fullStores.length > 0) {
+      const stores = wide?.fullStores ?? [];
+      const copies = wide ? copiesFor(countVariant(stores)) : 0;
+      nest.loops(others, 2, [...stores, ...one.fullStores], () => {
+        nest.vector(plan.vector, 0, plan.vector.size, copies, (n) => {
+          if (n === 0) e.run(one.fullStores);
+          for (let c = 0; c < n; c++) e.run(stores, c);
+        });
+      });
+    }
+    e.run(one.rowStores);
+  });
+}
+
+/** One turn of the vector loop over columns: `n` vectors side by side, or one element. */
+function emitColumnTurn(nest: Nest, plan: ReducePlan, side: Side, n: number): void {
+  const { e } = nest;
+  const copies = Array.from({ length: Math.max(1, n) }, (_, c) => c);
+  const level = 3;
+  const total = sizeOf(plan.reduced.map((l) => l.size));
+  const outer = plan.reduced.slice(0, -1);
+  const inner = plan.reduced.at(-1) ?? NO_LOOP;
+  side.stages.forEach((stage) => {
+    const blocked = isBlocked(stage, total, COLUMN_BLOCK);
+    const states = copies.map(() => newStates(nest, stage));
+    const totals = blocked ? copies.map(() => newStates(nest, stage)) : states;
+    for (const s of totals) resetAll(nest, stage, s);
+    const roots = bodiesOf(stage);
+    nest.loops(outer, level, roots, () => {
+      e.place(roots, level + outer.length - 1, copies.length);
+      blocks(nest, inner.size, blocked ? COLUMN_BLOCK : Infinity, (low, high) => {
+        if (blocked) { for (const s of states) resetAll(nest, stage, s); }
+        e.loop(nest.counter(inner), low, high, 1, () => {
+          for (const c of copies) takeIn(nest, stage, states[c]!, c);
+        });
+        if (blocked) { for (const c of copies) combineAll(nest, stage, totals[c]!, states[c]!); }
+      });
+    }, copies.length);
+    for (const c of copies) {
+      stage.forEach(({ item }, i) => {
+        const { position, value } = totals[c]![i]!;
+        e.bind(side.accs[item.slot]!, position ?? value, c);
+      });
+    }
+    if (blocked) { for (const s of states) releaseAll(nest, s); }
+  });
+  if (side.fullStores.length > 0) {
+    nest.loops(plan.reduced, level, side.fullStores, () => {
+      for (const c of copies) e.run(side.fullStores, c);
+    }, copies.length);
+  }
+  for (const c of copies) e.run(side.rowStores, c);
+}
+
+function emitColumns(nest: Nest, plan: ReducePlan): void {
+  const { e, f } = nest;
+  const prefix = plan.outer.filter((l) => l !== plan.vector);
+  for (const loop of prefix) nest.declare(loop, 1);
+  nest.declare(plan.vector, 2);
+  const reduced = plan.reduced.length > 0 ? plan.reduced : [NO_LOOP];
+  reduced.forEach((loop, i) => nest.declare(loop, 3 + i));
+  const wide = plan.single ? undefined : new Side(nest, plan, plan.vector.axis, 2);
+  const one = new Side(nest, plan, undefined, 2);
+  const roots = [...(wide?.roots() ?? []), ...one.roots()];
+  const values = wide ? countVariant(bodiesOf(wide.stages.flat())) + wide.accs.length : 0;
+  const copies = wide ? copiesFor(values) : 0;
+  e.place(roots, 0);
+  nest.units(prefix, columnChunks(plan), (chunk) => {
+    const [low, high] = typeof chunk === "number"
+      ? [0, plan.vector.size]
+      : nest.chunkBounds(chunk, COLUMN_CHUNK, plan.vector.size);
+    e.place(roots, 1);
+    nest.vector(plan.vector, low, high, copies, (n) => {
+      emitColumnTurn(nest, plan, n === 0 ? one : wide!, n);
+    });
+  });
+  void f;
+}
+
+function columnChunks(plan: ReducePlan): number {
+  return Math.ceil(plan.vector.size / COLUMN_CHUNK);
+}
+
+/** Lowers one reduce kernel to one function. */
+export function lowerReducePass(kernel: ReduceKernel, slots: Slots): KernelPass {
+  checkTypes([...kernel.inputs, ...kernel.outputs].map((x) => x.dtype));
+  const outer = sizeOf(kernel.shape);
+  if (outer === 0) return { units: 0, grain: 1, host: new Map(), emit: emitNothing };
+  const p = plan(kernel);
+  const prefix = sizeOf(p.outer.map((l) => l.size));
+  const units = p.columns ? prefix / p.vector.size * columnChunks(p) : prefix;
+  const bodies = p.stages.flat().map((i) => i.body);
+  const values = [...p.rowStores, ...p.fullStores].map((s) => s.value);
+  const cost = nodeCost([...bodies, ...p.fullStores.map((s) => s.value)], p.single);
+  const ns = outer * (8 + sizeOf(kernel.reduce) * cost);
+  return {
+    units,
+    grain: grainOf(units, ns),
+    host: hostFunctions([...bodies, ...values]),
+    emit: (module, name) =>
+      defineKernel(module, name, slots, (nest) => {
+        if (p.columns) emitColumns(nest, p);
+        else emitRows(nest, p);
+      }),
+  };
+}
+
+/** Lowers a reduce kernel: to one function, or to several where few results need long sums. */
+export function lowerReduce(kernel: ReduceKernel): LoweredKernel {
+  return splitReduce(kernel) ??
+    { passes: [lowerReducePass(kernel, plainSlots(kernel))], scratch: [] };
+}
