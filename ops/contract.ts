@@ -3,7 +3,8 @@ import { apply, type Attribute, defineOp, type Operand } from "./define.ts";
 import { broadcastShapes, DtypeError, ShapeError } from "./check.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
-import { ReduceMethods, sum } from "./reduce.ts";
+import { sum } from "./reduce.ts";
+import { SoftmaxMethods } from "./softmax.ts";
 import type { Tensor } from "./tensor.ts";
 import { diagonal, expand, permute, reshape, unsqueeze } from "./view.ts";
 
@@ -373,7 +374,7 @@ export function kron(input: Tensor, other: Tensor): Tensor {
 }
 
 /** Methods of tensors from this file. */
-export abstract class ContractMethods extends ReduceMethods {
+export abstract class ContractMethods extends SoftmaxMethods {
   /** See the function `matmul`. */
   matmul(this: Tensor, other: Tensor): Tensor {
     return matmul(this, other);

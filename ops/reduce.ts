@@ -1,14 +1,11 @@
 /** Reductions over axes: sums, products, extrema and what is composed of them. */
-import { differentiable } from "./autograd.ts";
 import { core } from "./base.ts";
 import { DtypeError, normalizeAxes, normalizeAxis, ShapeError } from "./check.ts";
 import { apply, applyAll, type Attribute, defineOp, type Operand } from "./define.ts";
 import {
-  add,
   convert,
   div,
   eq,
-  log,
   logicalNot,
   mul,
   ne,
@@ -19,9 +16,9 @@ import {
 } from "./elementwise.ts";
 import { type DType, isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
-import type { Expr } from "./ir/expr.ts";
 import { type ReduceKernel, type ReduceOp, sizeOf } from "./ir/kernel.ts";
-import { exp, isnan } from "./math.ts";
+import { isnan } from "./math.ts";
+import { rowFrame } from "./rows.ts";
 import type { Tensor } from "./tensor.ts";
 import { expand, reshape, unsqueeze, ViewMethods } from "./view.ts";
 
@@ -30,29 +27,13 @@ interface ReduceAttributes {
   readonly axes: readonly number[];
 }
 
-/** Axes of the iteration: those kept first, those reduced after; coordinates in the input's order. */
-function reduceFrame(
-  x: Operand,
-  axes: readonly number[],
-): { shape: number[]; reduce: number[]; coordinates: Expr[] } {
-  const kept = x.shape.map((_, d) => d).filter((d) => !axes.includes(d));
-  const order = [...kept, ...axes];
-  const coordinates: Expr[] = new Array(x.shape.length);
-  for (const [position, d] of order.entries()) coordinates[d] = e.axis(position, x.shape[d]!);
-  return {
-    shape: kept.map((d) => x.shape[d]!),
-    reduce: axes.map((d) => x.shape[d]!),
-    coordinates,
-  };
-}
-
 function reduceKernel(
   x: Operand,
   axes: readonly number[],
   ops: readonly ReduceOp[],
   dtype: DType,
 ): ReduceKernel {
-  const { shape, reduce, coordinates } = reduceFrame(x, axes);
+  const { shape, reduce, coordinates } = rowFrame(x, axes);
   const body = e.cast(x.at(coordinates), dtype);
   const reductions = ops.map((op) => ({
     op,
@@ -419,53 +400,6 @@ export function nansum(x: Tensor, dim?: Axes, options: ReduceOptions = {}): Tens
   return sum(where(isnan(x), 0, x), dim, options);
 }
 
-/** `log Σ e^x` without overflow, like `torch.logsumexp`. */
-export function logsumexp(
-  x: Tensor,
-  dim?: Axes,
-  options: { keepdim?: boolean | undefined } = {},
-): Tensor {
-  const source = isFloat(x.dtype) ? x : convert(x, "float32");
-  const top = amax(source.detach(), dim, { keepdim: true });
-  const finite = where(eq(top.abs(), Infinity), 0, top);
-  const total = log(sum(exp(sub(source, finite)), dim, { keepdim: options.keepdim }));
-  return add(total, options.keepdim ? finite : reshape(finite, total.shape));
-}
-
-/** Softmax along one axis, like `torch.softmax`. */
-export function softmax(
-  x: Tensor,
-  dim: number,
-  options: { dtype?: DType | undefined } = {},
-): Tensor {
-  const source = convert(x, options.dtype ?? (isFloat(x.dtype) ? x.dtype : "float32"));
-  normalizeAxis("softmax", dim, x.ndim);
-  return differentiable("softmax", dim, [source], () => {
-    const shifted = exp(sub(source, amax(source, dim, { keepdim: true })));
-    return div(shifted, sum(shifted, dim, { keepdim: true }));
-  }, (c) => {
-    const product = mul(c.grad(), c.output());
-    return [sub(product, mul(c.output(), sum(product, c.attributes, { keepdim: true })))];
-  }, "output");
-}
-
-/** Logarithm of the softmax along one axis, like `torch.log_softmax`. */
-export function logSoftmax(
-  x: Tensor,
-  dim: number,
-  options: { dtype?: DType | undefined } = {},
-): Tensor {
-  const source = convert(x, options.dtype ?? (isFloat(x.dtype) ? x.dtype : "float32"));
-  normalizeAxis("logSoftmax", dim, x.ndim);
-  return differentiable("logSoftmax", dim, [source], () => {
-    const shifted = sub(source, amax(source, dim, { keepdim: true }));
-    return sub(shifted, log(sum(exp(shifted), dim, { keepdim: true })));
-  }, (c) => {
-    const total = sum(c.grad(), c.attributes, { keepdim: true });
-    return [sub(c.grad(), mul(exp(c.output()), total))];
-  }, "output");
-}
-
 /** Methods of tensors from this file. */
 export abstract class ReduceMethods extends ViewMethods {
   /** See the function `maxAlong`; without an axis, the largest element. */
@@ -530,10 +464,6 @@ export abstract class ReduceMethods extends ViewMethods {
   all(this: Tensor, dim?: Axes, options?: { keepdim?: boolean | undefined }): Tensor {
     return all(this, dim, options);
   }
-  /** See the function `logsumexp`. */
-  logsumexp(this: Tensor, dim?: Axes, options?: { keepdim?: boolean | undefined }): Tensor {
-    return logsumexp(this, dim, options);
-  }
   /** See the function `argmax`. */
   argmax(
     this: Tensor,
@@ -553,13 +483,5 @@ export abstract class ReduceMethods extends ViewMethods {
   /** See the function `countNonzero`. */
   countNonzero(this: Tensor, dim?: Axes): Tensor {
     return countNonzero(this, dim);
-  }
-  /** See the function `softmax`. */
-  softmax(this: Tensor, dim: number, options?: { dtype?: DType | undefined }): Tensor {
-    return softmax(this, dim, options);
-  }
-  /** See the function `logSoftmax`. */
-  logSoftmax(this: Tensor, dim: number, options?: { dtype?: DType | undefined }): Tensor {
-    return logSoftmax(this, dim, options);
   }
 }

@@ -15,7 +15,7 @@ import { add, convert, div, mul, sub } from "./elementwise.ts";
 import { assign } from "./inplace.ts";
 import { wholeTensor } from "./base.ts";
 import { formatTensor } from "./format.ts";
-import { RandomMethods } from "./random.ts";
+import { ActivationMethods } from "./activation.ts";
 import { sumToShape } from "./reduce.ts";
 import { contiguous, expand, padConstant } from "./view.ts";
 
@@ -36,7 +36,7 @@ export type NestedNumbers = number | boolean | NestedNumbers[];
  * assertEquals([...await x.grad!.data()], [2, 4, 6]);
  * ```
  */
-export class Tensor extends RandomMethods {
+export class Tensor extends ActivationMethods {
   /**
    * Values on the host, row-major: a typed array of the dtype (bool as 0 and 1 in a Uint8Array).
    * Waits for the device.
