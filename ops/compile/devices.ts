@@ -1,7 +1,7 @@
 /** Which devices there are, and which one new tensors go to. */
 import type { Backend, DeviceName } from "../backends/backend.ts";
 import { createReferenceBackend } from "../backends/reference/mod.ts";
-const createWasmBackend = (_: { threads?: number } = {}): Backend => createReferenceBackend();
+import { createWasmBackend } from "../backends/wasm/backend.ts";
 const createWebgpuBackend = (_: { adapter: string }): Promise<Backend | undefined> =>
   Promise.resolve(undefined);
 
