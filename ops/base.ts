@@ -140,6 +140,21 @@ export abstract class TensorBase {
     return isContiguous(this);
   }
 
+  /**
+   * Makes this handle a view of another storage; for the library. Optimizers move parameters into
+   * one array, and modules to another dtype or device, while everybody keeps the same handles.
+   * Compiled functions that captured the old storage are traced anew.
+   */
+  rebind(storage: Storage, view: View): void {
+    this.storage.moves++;
+    Object.assign(this, {
+      storage,
+      shape: view.shape,
+      strides: view.strides,
+      offset: view.offset,
+    });
+  }
+
   /** Gives the memory back at once instead of waiting for the collector; views of it die too. */
   dispose(): void {
     this.storage.dispose();

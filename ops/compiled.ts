@@ -270,7 +270,11 @@ function traceVariant<A extends unknown[], R>(
         proxy.grad ? [{ argument, result: collector.add(proxy.grad) }] : []
       );
       const gradients = keepGradients(trace).filter((g) => !proxies.includes(g.holder));
-      const guards = [...trace.guards, ...gradientGuards(trace, proxies)];
+      const guards = [
+        ...trace.guards,
+        ...gradientGuards(trace, proxies),
+        ...[...trace.captured.keys()].map(stayed),
+      ];
       const graph = trace.finish(collector.values);
       const replay = new Replay(trace, graph, argumentValues.map((v) => v.id));
       const updated = new Set(graph.updates.map((u) => u.state));
@@ -282,6 +286,12 @@ function traceVariant<A extends unknown[], R>(
     for (const [holder, grad] of trace.gradients) before.set(holder as Tensor, grad as Tensor);
     for (const [holder, grad] of before) holder.grad = grad;
   }
+}
+
+/** Holds until a tensor leaves a storage for another one (`rebind`). */
+function stayed(storage: Storage): () => boolean {
+  const { moves } = storage;
+  return () => storage.moves === moves;
 }
 
 function gradientGuards(trace: Trace, proxies: readonly Tensor[]): (() => boolean)[] {

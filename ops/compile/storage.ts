@@ -29,6 +29,8 @@ export class Storage {
   version = 0;
   /** Value in the trace being recorded, with the trace's number. */
   traced: { readonly trace: number; value: Value } | undefined;
+  /** How many tensors have left for another storage; compiled functions that captured it look here. */
+  moves = 0;
   /** Whether a plan is bound to the buffer, so that it should stay where it is. */
   pinned = false;
   /** Whether it outlives `tidy` (constants that the library keeps). */

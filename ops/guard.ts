@@ -1,0 +1,21 @@
+/** Host values that compiled functions depend on. */
+import { currentTrace } from "./compile/trace.ts";
+
+/** Whether a function is being traced by `compile`. */
+export function isTracing(): boolean {
+  return currentTrace() !== undefined;
+}
+
+/**
+ * A value of the host that decides what a function does (a training flag, an option). While a
+ * function is traced it becomes a condition of the plan: when `read` gives something else before a
+ * later call, the function is traced anew instead of replaying a frozen branch.
+ *
+ * @param read Gives the current value; compared with `Object.is`.
+ * @returns The current value.
+ */
+export function guarded<T>(read: () => T): T {
+  const value = read();
+  currentTrace()?.guard(() => Object.is(read(), value));
+  return value;
+}
