@@ -133,12 +133,10 @@ export class Lowering {
   }
 
   /** The value as stored: `v128` with words in the first lanes, or the scalar. */
-  #stored(x: Node): Value {
+  stored(x: Node): Value {
     const value = this.native(x);
     if (value.type !== "v128" || x.dtype !== "bool") return value;
-    return this.#table.make("words", "v128", [value], (f, [v]) => {
-      f.get(v!).i32x4(1).op("v128.and");
-    });
+    return this.#words(value);
   }
 
   #lower(x: Node): Value {
@@ -360,7 +358,7 @@ export class Lowering {
 
   /** An effect that writes a value to `index` elements behind `base`. */
   store(base: Value, index: Node, x: Node): Value {
-    const value = this.#stored(x);
+    const value = this.stored(x);
     const address = this.address(base, index, bytesOf(x.dtype));
     const stride = this.stride(index);
     const vector = this.#vectorAxis !== undefined && (value.variant || stride !== 0);
@@ -371,8 +369,7 @@ export class Lowering {
         else f.memory(value.type === "f64" ? "f64.store" : "i32.store");
       });
     }
-    const lanes = value.type === "v128" ? value : this.vector(x);
-    const words = x.dtype === "bool" ? this.#words(lanes) : lanes;
+    const words = this.storedVector(x);
     if (stride === undefined) {
       const addresses = this.#vectorSum(index, base, 4);
       return this.#table.fresh(undefined, [addresses, words], (f, [a, v]) => {
@@ -384,6 +381,12 @@ export class Lowering {
     return this.#table.fresh(undefined, [address, words], (f, [a, v], copy) => {
       emitStridedStore(f, a!, v!, stride, copy);
     }, { variant: true });
+  }
+
+  /** The value as stored, in all lanes. */
+  storedVector(x: Node): Value {
+    const lanes = this.vector(x);
+    return x.dtype === "bool" ? this.#words(lanes) : lanes;
   }
 
   #words(mask: Value): Value {

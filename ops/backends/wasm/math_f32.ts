@@ -106,31 +106,35 @@ export function tanhF32(f: FunctionBuilder, [x]: readonly Local[]): void {
   f.get(v.select(v.lt(0.625, a), large, small));
 }
 
-/** Numerator and denominator in x² of erf(x) / x for |x| < 4 (Eigen), highest first. */
+/** Numerator and denominator in x² of erf(x) / x below the bound (Eigen), highest first. */
 const ERF_P = [
-  -2.72614225801306e-10,
-  2.77068142495902e-8,
-  -2.10102402082508e-6,
-  -5.69250639462346e-5,
-  -7.34990630326855e-4,
-  -2.95459980854025e-3,
-  -1.60960333262415e-2,
+  2.2905065861350646e-4,
+  3.4082910107109506e-3,
+  5.0955695062380861e-2,
+  1.8520832239976145e-1,
+  1.128379143519084,
 ];
 const ERF_Q = [
-  -1.45660718464996e-5,
-  -2.13374055278905e-4,
-  -1.68282697438203e-3,
-  -7.37332916720468e-3,
-  -1.42647390514189e-2,
+  -1.1791602954361697e-7,
+  2.3547966471313185e-5,
+  1.0179625278914885e-3,
+  1.4070470171167667e-2,
+  1.1098505178285362e-1,
+  4.9746925110067538e-1,
+  1,
 ];
+/** From here on the nearest float32 is 1. */
+const ERF_BOUND = 3.832506856900711;
 
 /** Error function. */
 export function erfF32(f: FunctionBuilder, [x]: readonly Local[]): void {
   const v = new Lanes(f, "f32x4");
-  const bound = v.pmax(v.pmin(x!, 4), -4);
+  const bound = v.pmax(v.pmin(x!, ERF_BOUND), -ERF_BOUND);
   const s = v.mul(bound, bound);
   const value = v.div(v.mul(bound, v.poly(s, ERF_P)), v.poly(s, ERF_Q));
-  f.get(v.pmax(v.pmin(value, 1), -1));
+  // In the rational form, results near the smallest numbers would lose bits.
+  const tiny = v.lt(v.abs(x!), 1e-4);
+  f.get(v.select(tiny, v.mul(x!, 2 / Math.sqrt(Math.PI)), v.pmax(v.pmin(value, 1), -1)));
 }
 
 /** Whether a lane is NaN, as a mask. */

@@ -87,7 +87,9 @@ function taylor(powers: readonly number[]): number[] {
 }
 
 /** Sine and cosine of x minus the nearest multiple of π/2, and the bits of that multiple. */
-function reduceCircle(v: Lanes, x: Local): { sin: Local; cos: Local; quadrant: Local } {
+function reduceCircle(v: Lanes, angle: Local): { sin: Local; cos: Local; quadrant: Local } {
+  // Past 2^45 the multiple of π/2 is not known well enough: NaN, not noise.
+  const x = v.select(v.lt(v.abs(angle), 2 ** 45), angle, NaN);
   const shifted = v.madd(x, 2 / Math.PI, ROUND);
   const n = v.sub(shifted, ROUND);
   const r = v.nmadd(n, 6.077100506506192e-11, v.nmadd(n, 1.5707963267341256, x));
