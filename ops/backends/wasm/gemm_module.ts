@@ -267,8 +267,8 @@ function emitStart(f: FunctionBuilder, l: StartLocals): void {
   });
 }
 
-/** Calls the panel function for `width` columns. */
-function emitCall(
+/** Calls the panel function for `width` columns; `push` pushes all arguments but the last two. */
+export function emitCall(
   f: FunctionBuilder,
   panels: FunctionHandle[],
   width: Local,

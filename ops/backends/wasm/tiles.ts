@@ -102,3 +102,43 @@ export function chooseTiles(
 export function chooseChunks(m: number, n: number, k: number, batches: number): number {
   return batches === 1 && m * n <= 32768 && k >= 2048 ? Math.min(16, k >>> 10) : 1;
 }
+
+/** Transformed input and products of a block, at most so many bytes: most of the L2 cache. */
+const WINOGRAD_BYTES = 700_000;
+
+/**
+ * Rows of filters whose products are kept at a time.
+ *
+ * @param cin Channels of the input.
+ * @param cout Channels of the output.
+ * @returns Rows.
+ */
+export function winogradRows(cin: number, cout: number): number {
+  return cout <= 64 ? cout : Math.max(32, Math.min(64, cin));
+}
+
+/**
+ * Tiles in a block.
+ *
+ * @param cin Channels of the input.
+ * @param rows Rows of filters at a time.
+ * @param tiles Tiles in all.
+ * @param threads Threads, or 1 where the block must not depend on them.
+ * @returns A multiple of 24, a panel.
+ */
+export function winogradBlock(cin: number, rows: number, tiles: number, threads: number): number {
+  const fitting = Math.floor(WINOGRAD_BYTES / (144 * (cin + rows)) / PANEL);
+  const sharing = Math.ceil(tiles / (3 * threads) / PANEL);
+  return PANEL * Math.max(1, Math.min(8, fitting, sharing));
+}
+
+/**
+ * Chunks of tiles in the gradient of the weights, each with a transformed gradient of its own.
+ *
+ * @param cin Channels of the input.
+ * @param cout Channels of the output.
+ * @returns A number that depends on the shape alone.
+ */
+export function winogradChunks(cin: number, cout: number): number {
+  return cin * cout <= 4096 ? 16 : 8;
+}

@@ -1,0 +1,465 @@
+/**
+ * The kernels of Winograd's convolution.
+ *
+ * | kernel | task | does |
+ * |---|---|---|
+ * | `filters` | row of filters | U[point][row][column] = G g Gᵀ |
+ * | `forward` | block of tiles | transforms of the input straight into packed panels, 36 products with U, transforms to the output with bias and ReLU |
+ * | `gradient` | chunk of tiles | dU[chunk][point] = Σ over tiles of (A dY Aᵀ)·(Bᵀ d B), block by block |
+ * | `sums` | row of filters | dW = Gᵀ (Σ over chunks, in order) G |
+ *
+ * Everything between input and output of a block stays in the L2 cache. The gradient of the input is
+ * `forward` with filters turned around and rows and columns exchanged.
+ *
+ * @module
+ */
+
+import { KERNEL, ModuleBuilder } from "./assembler.ts";
+import type { FunctionBuilder, FunctionHandle, Local } from "./assembler.ts";
+import { emitExtent } from "./gemm_args.ts";
+import { emitPanels, PANEL } from "./gemm_kernels.ts";
+import { emitCall } from "./gemm_module.ts";
+import type { KernelModule } from "./kernel_plan.ts";
+import { emitFilters, emitSums } from "./winograd_filters.ts";
+import { emitTileFunctions, ENTRY, SIDE, SIDE_WORDS, sideWord } from "./winograd_tiles.ts";
+import type { TileFunctions } from "./winograd_tiles.ts";
+import { emitOutputTransform, emitTileTransform, POINTS } from "./winograd_transforms.ts";
+
+/** Words of the argument block of `forward` and `gradient`; one or two sides follow. */
+export const WINOGRAD_ARGS = [
+  "x",
+  "u",
+  "y",
+  "bias",
+  "scratch",
+  "scratchStride",
+  "cin",
+  "cout",
+  "tiles",
+  "block",
+  "coutBlock",
+  "chunkTiles",
+  "floor",
+  "biased",
+  "uRow",
+  "uPoint",
+  "bufferAt",
+  "tableAt",
+  "segmentsAt",
+  "planesAt",
+  "vAt",
+  "mAt",
+  "vPoint",
+  "mPoint",
+  "tableAt2",
+  "segmentsAt2",
+  "planesAt2",
+  "chunkBytes",
+] as const;
+
+/** A word of the argument block. */
+export type WinogradArg = typeof WINOGRAD_ARGS[number];
+
+/** Byte offset of the first side. */
+export const SIDES: number = 4 * WINOGRAD_ARGS.length;
+
+/** The module. */
+export const WINOGRAD_MODULE: KernelModule = {
+  key: "winograd",
+  names: ["filters", "forward", "gradient", "sums"],
+  build: buildWinograd,
+};
+
+interface Parts {
+  tiles: TileFunctions;
+  panels: FunctionHandle[];
+  input: FunctionHandle;
+  gradient: FunctionHandle;
+  output: FunctionHandle;
+}
+
+function buildWinograd(sharedMemory: boolean): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder({ sharedMemory });
+  m.importMemory();
+  const parts: Parts = {
+    tiles: emitTileFunctions(m),
+    panels: emitPanels(m),
+    input: emitTileTransform(m, 6),
+    gradient: emitTileTransform(m, 4),
+    output: emitOutputTransform(m),
+  };
+  emitFilters(m);
+  emitForward(m, parts);
+  emitGradient(m, parts);
+  emitSums(m);
+  return m.build();
+}
+
+function word(f: FunctionBuilder, args: Local, name: WinogradArg): FunctionBuilder {
+  return f.get(args).memory("i32.load", 4 * WINOGRAD_ARGS.indexOf(name));
+}
+
+/** Pushes the address of a part of the thread's scratch space. */
+function place(
+  f: FunctionBuilder,
+  args: Local,
+  scratch: Local,
+  name: WinogradArg,
+): FunctionBuilder {
+  return word(f, args, name).get(scratch).op("i32.add");
+}
+
+/** This thread's scratch space; its first 128 bytes become zeros to start sums from. */
+function emitScratch(f: FunctionBuilder, args: Local, thread: Local, scratch: Local): void {
+  word(f, args, "scratch").get(thread);
+  word(f, args, "scratchStride").op("i32.mul", "i32.add").tee(scratch).i32(0).i32(128).fill();
+}
+
+function emitForward(m: ModuleBuilder, parts: Parts): void {
+  const load = emitForwardInput(m, parts);
+  const products = emitForwardProducts(m, parts);
+  const store = emitForwardOutput(m, parts);
+  m.func({ ...KERNEL, export: "forward" }, (f) => {
+    const [args, start, end, thread] = f.parameters(4);
+    const [task, scratch, first, count, row, rows] = f.locals("i32", 6);
+    emitScratch(f, args, thread, scratch);
+    f.range(task, start, end, 1, () => {
+      f.get(task);
+      word(f, args, "block").op("i32.mul").set(first);
+      emitExtent(f, () => word(f, args, "tiles"), first, () => word(f, args, "block"), count);
+      f.get(args, scratch, first, count).call(load);
+      f.i32(0).set(row);
+      f.loop((again) => {
+        emitExtent(f, () => word(f, args, "cout"), row, () => word(f, args, "coutBlock"), rows);
+        f.get(args, scratch, count, row, rows).call(products);
+        f.get(args, scratch, count, row, rows).call(store);
+        f.get(row, rows).op("i32.add").tee(row);
+        word(f, args, "cout").op("i32.lt_s").brIf(again);
+      });
+    });
+  });
+}
+
+/** Pushes the addresses of four tiles in the buffer of planes. */
+function pushTiles(f: FunctionBuilder, entry: Local, planes: Local): void {
+  for (let l = 0; l < 4; l++) f.get(entry).memory("i32.load", ENTRY * l).get(planes).op("i32.add");
+}
+
+/** Fills up the table to a multiple of four with copies of the last tile that store nothing. */
+function emitFillTable(f: FunctionBuilder, table: Local, count: Local): void {
+  const [i, entry] = f.locals("i32", 2);
+  f.get(table, count).i32(ENTRY).op("i32.mul", "i32.add").set(entry);
+  f.range(i, 0, 3, 1, () => {
+    f.get(entry, entry).i32(ENTRY).op("i32.sub").memory("i32.load").memory("i32.store");
+    f.get(entry).i64(0).memory("i64.store", 4, 2).get(entry).i32(0).memory("i32.store", 12);
+    f.get(entry).i32(ENTRY).op("i32.add").set(entry);
+  });
+  f.release(i, entry);
+}
+
+/** `(args, scratch, first, count)`: the block's input, transformed, in panels of 24 tiles. */
+function emitForwardInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionHandle {
+  return m.func({ params: ["i32", "i32", "i32", "i32"] }, (f) => {
+    const [args, scratch, first, count] = f.parameters(4);
+    const [side, table, segments, segmentCount, planes, channel] = f.locals("i32", 6);
+    const [tile, entry, dst, cin, rowBytes, buffer, point] = f.locals("i32", 7);
+    f.get(args).i32(SIDES).op("i32.add").set(side);
+    place(f, args, scratch, "tableAt").set(table);
+    place(f, args, scratch, "segmentsAt").set(segments);
+    place(f, args, scratch, "planesAt").set(planes);
+    place(f, args, scratch, "bufferAt").set(buffer);
+    word(f, args, "cin").set(cin);
+    word(f, args, "vPoint").set(point);
+    sideWord(f, side, SIDE.rowBytes).set(rowBytes);
+    f.get(side, first, first, count).op("i32.add").get(table, segments).call(tiles.build);
+    f.set(segmentCount);
+    emitFillTable(f, table, count);
+    f.get(planes).i32(0);
+    sideWord(f, side, SIDE.planeBytes).fill();
+    f.range(channel, 0, cin, 1, () => {
+      f.get(side, segments, segmentCount);
+      word(f, args, "x").get(channel, planes).call(tiles.copy);
+      f.get(table).set(entry);
+      f.range(tile, 0, count, 4, () => {
+        place(f, args, scratch, "vAt").get(tile).i32(PANEL).op("i32.div_u").get(cin).op("i32.mul");
+        f.get(channel).op("i32.add").i32(4 * PANEL).op("i32.mul", "i32.add");
+        f.get(tile).i32(PANEL).op("i32.rem_u").i32(4).op("i32.mul", "i32.add").set(dst);
+        pushTiles(f, entry, planes);
+        f.get(rowBytes, buffer, dst, point).call(input);
+        f.get(entry).i32(4 * ENTRY).op("i32.add").set(entry);
+      });
+    });
+  });
+}
+
+/** `(args, scratch, count, row, rows)`: 36 products of some rows of U with the panels. */
+function emitForwardProducts(m: ModuleBuilder, { panels }: Parts): FunctionHandle {
+  return m.func({ params: Array.from({ length: 5 }, () => "i32" as const) }, (f) => {
+    const [args, scratch, count, row, rows] = f.parameters(5);
+    const [point, tile, width, k, kc, cin, u, v, c, cRow, init, initRow] = f.locals("i32", 12);
+    const floor = f.local("f32");
+    f.f32(-Infinity).set(floor);
+    word(f, args, "cin").set(cin);
+    word(f, args, "block").i32(4).op("i32.mul").set(cRow);
+    f.range(point, 0, POINTS, 1, () =>
+      f.range(tile, 0, count, PANEL, () => {
+        f.get(count).i32(3).op("i32.add").i32(-4).op("i32.and").set(width);
+        emitExtent(f, () => f.get(width), tile, () => f.i32(PANEL), width);
+        place(f, args, scratch, "mAt").get(point);
+        word(f, args, "mPoint").op("i32.mul", "i32.add").get(tile).i32(4);
+        f.op("i32.mul", "i32.add").set(c);
+        f.i32(0).set(k).get(scratch).set(init).i32(0).set(initRow);
+        f.loop((again) => {
+          emitExtent(f, () => f.get(cin), k, () => f.i32(256), kc);
+          word(f, args, "u").get(point);
+          word(f, args, "uPoint").op("i32.mul", "i32.add").get(row);
+          word(f, args, "uRow").op("i32.mul", "i32.add").get(k).i32(4).op("i32.mul", "i32.add");
+          f.set(u);
+          place(f, args, scratch, "vAt").get(point);
+          word(f, args, "vPoint").op("i32.mul", "i32.add").get(tile).i32(PANEL).op("i32.div_u");
+          f.get(cin).op("i32.mul").get(k).op("i32.add").i32(4 * PANEL).op("i32.mul", "i32.add");
+          f.set(v);
+          emitCall(f, panels, width, () => {
+            f.get(u);
+            word(f, args, "uRow").get(v).i32(4 * PANEL).get(kc, c, cRow, init, initRow, rows);
+          }, floor);
+          f.get(c).set(init).get(cRow).set(initRow);
+          f.get(k, kc).op("i32.add").tee(k).get(cin).op("i32.lt_s").brIf(again);
+        });
+      }));
+  });
+}
+
+/** `(args, scratch, count, row, rows)`: products of some rows to the output. */
+function emitForwardOutput(m: ModuleBuilder, { output }: Parts): FunctionHandle {
+  const partial = emitPartialTile(m);
+  return m.func({ params: Array.from({ length: 5 }, () => "i32" as const) }, (f) => {
+    const [args, scratch, count, row, rows] = f.parameters(5);
+    const [side, channel, tile, entry, src, plane, buffer, rowBytes, point, tiles] = f.locals(
+      "i32",
+      10,
+    );
+    const [bias, floor] = f.locals("f32", 2);
+    f.get(args).i32(SIDES).op("i32.add").set(side);
+    f.get(args).memory("f32.load", 4 * WINOGRAD_ARGS.indexOf("floor")).set(floor);
+    place(f, args, scratch, "bufferAt").set(buffer);
+    // Behind the buffer of the transform: four tiles of which only a part exists.
+    f.get(buffer).i32(16 * POINTS).op("i32.add").set(tiles);
+    sideWord(f, side, 10).i32(4).op("i32.mul").set(rowBytes);
+    word(f, args, "mPoint").set(point);
+    f.range(channel, 0, rows, 1, () => {
+      f.get(row, channel).op("i32.add");
+      sideWord(f, side, 9).op("i32.mul").get(rowBytes).op("i32.mul");
+      word(f, args, "y").op("i32.add").set(plane);
+      word(f, args, "biased").if(() => {
+        word(f, args, "bias").get(row, channel).op("i32.add").i32(4).op("i32.mul", "i32.add");
+        f.memory("f32.load").set(bias);
+      });
+      place(f, args, scratch, "mAt").get(channel);
+      word(f, args, "block").op("i32.mul").i32(4).op("i32.mul", "i32.add").set(src);
+      place(f, args, scratch, "tableAt").set(entry);
+      f.range(tile, 0, count, 4, () => {
+        emitOutputCall(
+          f,
+          { entry, plane, tiles, rowBytes, src, point, buffer, bias, floor },
+          output,
+          partial,
+        );
+        f.get(entry).i32(4 * ENTRY).op("i32.add").set(entry);
+        f.get(src).i32(16).op("i32.add").set(src);
+      });
+    });
+  });
+}
+
+/** Pushes whether the four tiles of a group lie inside the output. */
+function emitAllWhole(f: FunctionBuilder, entry: Local): void {
+  for (let l = 0; l < 4; l++) {
+    f.get(entry).memory("i32.load", ENTRY * l + 8).get(entry).memory("i32.load", ENTRY * l + 12);
+    f.op("i32.add");
+    if (l > 0) f.op("i32.add");
+  }
+  f.i32(32).op("i32.eq");
+}
+
+type OutputLocals = Record<
+  "entry" | "plane" | "tiles" | "rowBytes" | "src" | "point" | "buffer" | "bias" | "floor",
+  Local
+>;
+
+/** Transforms four tiles to the output, or to a buffer from where the existing parts are copied. */
+function emitOutputCall(
+  f: FunctionBuilder,
+  l: OutputLocals,
+  output: FunctionHandle,
+  partial: FunctionHandle,
+): void {
+  const { entry, plane, tiles, rowBytes, src, point, buffer, bias, floor } = l;
+  emitAllWhole(f, entry);
+  f.if(() => {
+    f.get(src, point, buffer, bias, floor);
+    for (let i = 0; i < 4; i++) {
+      f.get(entry).memory("i32.load", ENTRY * i + 4).get(plane).op("i32.add");
+    }
+    f.get(rowBytes).call(output);
+  }, () => {
+    f.get(src, point, buffer, bias, floor);
+    for (let i = 0; i < 4; i++) f.get(tiles).i32(64 * i).op("i32.add");
+    f.i32(16).call(output);
+    for (let i = 0; i < 4; i++) {
+      f.get(tiles).i32(64 * i).op("i32.add").get(entry).i32(ENTRY * i).op("i32.add");
+      f.get(plane, rowBytes).call(partial);
+    }
+  });
+}
+
+/** `(tile, entry, plane, rowBytes)`: copies the part of a 4 × 4 tile that exists. */
+function emitPartialTile(m: ModuleBuilder): FunctionHandle {
+  return m.func({ params: ["i32", "i32", "i32", "i32"] }, (f) => {
+    const [tile, entry, plane, rowBytes] = f.parameters(4);
+    const [i, j, columns, rows, out, at, from] = f.locals("i32", 7);
+    f.get(entry).memory("i32.load", 8).set(rows).get(entry).memory("i32.load", 12).set(columns);
+    f.get(entry).memory("i32.load", 4).get(plane).op("i32.add").set(out);
+    f.range(i, 0, rows, 1, () => {
+      f.get(out).set(at).get(tile).set(from);
+      f.range(j, 0, columns, 1, () => {
+        f.get(at, from).memory("f32.load").memory("f32.store");
+        f.get(at).i32(4).op("i32.add").set(at).get(from).i32(4).op("i32.add").set(from);
+      });
+      f.get(tile).i32(16).op("i32.add").set(tile).get(out, rowBytes).op("i32.add").set(out);
+    });
+  });
+}
+
+function emitGradient(m: ModuleBuilder, parts: Parts): void {
+  const load = emitGradientInput(m, parts);
+  const loadOutput = emitGradientOutput(m, parts);
+  const products = emitGradientProducts(m, parts);
+  m.func({ ...KERNEL, export: "gradient" }, (f) => {
+    const [args, start, end, thread] = f.parameters(4);
+    const [task, scratch, first, last, count, begun, result] = f.locals("i32", 7);
+    emitScratch(f, args, thread, scratch);
+    f.range(task, start, end, 1, () => {
+      f.get(task);
+      word(f, args, "chunkTiles").op("i32.mul").set(first);
+      emitExtent(f, () => word(f, args, "tiles"), first, () => word(f, args, "chunkTiles"), last);
+      f.get(first, last).op("i32.add").set(last).i32(0).set(begun);
+      word(f, args, "u").get(task);
+      word(f, args, "chunkBytes").op("i32.mul", "i32.add").set(result);
+      f.loop((again) => {
+        emitExtent(f, () => f.get(last), first, () => word(f, args, "block"), count);
+        f.get(args, scratch, first, count).call(load);
+        f.get(args, scratch, first, count).call(loadOutput);
+        f.get(args, scratch, count, begun, result).call(products).i32(1).set(begun);
+        f.get(first, count).op("i32.add").tee(first).get(last).op("i32.lt_s").brIf(again);
+      });
+    });
+  });
+}
+
+/** `(args, scratch, first, count)`: the input, transformed, in panels of 24 channels. */
+function emitGradientInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionHandle {
+  return m.func({ params: ["i32", "i32", "i32", "i32"] }, (f) => {
+    const [args, scratch, first, count] = f.parameters(4);
+    const [side, table, segments, segmentCount, planes, channel] = f.locals("i32", 6);
+    const [tile, entry, dst, cin, rowBytes, buffer, point, plane, lane, at] = f.locals("i32", 10);
+    f.get(args).i32(SIDES).op("i32.add").set(side);
+    place(f, args, scratch, "tableAt").set(table);
+    place(f, args, scratch, "segmentsAt").set(segments);
+    place(f, args, scratch, "planesAt").set(planes);
+    place(f, args, scratch, "bufferAt").set(buffer);
+    word(f, args, "cin").set(cin);
+    word(f, args, "vPoint").set(point);
+    sideWord(f, side, SIDE.rowBytes).set(rowBytes);
+    sideWord(f, side, SIDE.planeBytes).set(plane);
+    f.get(side, first, first, count).op("i32.add").get(table, segments).call(tiles.build);
+    f.set(segmentCount);
+    f.get(planes).i32(0).get(plane).i32(4).op("i32.mul").fill();
+    f.range(channel, 0, cin, 4, () => {
+      // Lanes beyond the last channel compute with what is there; nobody reads their results.
+      f.range(lane, 0, 4, 1, () => {
+        f.get(channel, lane).op("i32.add").tee(at).get(cin).op("i32.lt_s").if(() => {
+          f.get(side, segments, segmentCount);
+          word(f, args, "x").get(at).get(planes, lane, plane).op("i32.mul", "i32.add");
+          f.call(tiles.copy);
+        });
+      });
+      place(f, args, scratch, "vAt").get(channel).i32(PANEL).op("i32.div_u");
+      word(f, args, "block").op("i32.mul").i32(4 * PANEL).op("i32.mul", "i32.add");
+      f.get(channel).i32(PANEL).op("i32.rem_u").i32(4).op("i32.mul", "i32.add").set(dst);
+      f.get(table).set(entry);
+      f.range(tile, 0, count, 1, () => {
+        f.get(entry).memory("i32.load").get(planes).op("i32.add").tee(at);
+        for (let l = 1; l < 4; l++) f.get(at).get(plane).i32(l).op("i32.mul", "i32.add");
+        f.get(rowBytes, buffer, dst, point).call(input);
+        f.get(entry).i32(ENTRY).op("i32.add").set(entry);
+        f.get(dst).i32(4 * PANEL).op("i32.add").set(dst);
+      });
+    });
+  });
+}
+
+/** `(args, scratch, first, count)`: the output's gradient, transformed, in rows of tiles. */
+function emitGradientOutput(m: ModuleBuilder, { tiles, gradient }: Parts): FunctionHandle {
+  return m.func({ params: ["i32", "i32", "i32", "i32"] }, (f) => {
+    const [args, scratch, first, count] = f.parameters(4);
+    const [side, table, segments, segmentCount, planes, channel] = f.locals("i32", 6);
+    const [tile, entry, dst, rowBytes, buffer, point, cout] = f.locals("i32", 7);
+    f.get(args).i32(SIDES + 4 * SIDE_WORDS).op("i32.add").set(side);
+    place(f, args, scratch, "tableAt2").set(table);
+    place(f, args, scratch, "segmentsAt2").set(segments);
+    place(f, args, scratch, "planesAt2").set(planes);
+    place(f, args, scratch, "bufferAt").set(buffer);
+    word(f, args, "mPoint").set(point);
+    word(f, args, "cout").set(cout);
+    sideWord(f, side, SIDE.rowBytes).set(rowBytes);
+    f.get(side, first, first, count).op("i32.add").get(table, segments).call(tiles.build);
+    f.set(segmentCount);
+    emitFillTable(f, table, count);
+    f.get(planes).i32(0);
+    sideWord(f, side, SIDE.planeBytes).fill();
+    f.range(channel, 0, cout, 1, () => {
+      f.get(side, segments, segmentCount);
+      word(f, args, "y").get(channel, planes).call(tiles.copy);
+      f.get(table).set(entry);
+      place(f, args, scratch, "mAt").get(channel);
+      word(f, args, "block").op("i32.mul").i32(4).op("i32.mul", "i32.add").set(dst);
+      f.range(tile, 0, count, 4, () => {
+        pushTiles(f, entry, planes);
+        f.get(rowBytes, buffer, dst, point).call(gradient);
+        f.get(entry).i32(4 * ENTRY).op("i32.add").set(entry);
+        f.get(dst).i32(16).op("i32.add").set(dst);
+      });
+    });
+  });
+}
+
+/** `(args, scratch, count, begun, result)`: adds the block to dU. */
+function emitGradientProducts(m: ModuleBuilder, { panels }: Parts): FunctionHandle {
+  return m.func({ params: Array.from({ length: 5 }, () => "i32" as const) }, (f) => {
+    const [args, scratch, count, begun, result] = f.parameters(5);
+    const [point, channel, width, a, aRow, b, c, cRow, init, initRow, cin] = f.locals("i32", 11);
+    const floor = f.local("f32");
+    f.f32(-Infinity).set(floor);
+    word(f, args, "cin").tee(cin).i32(4).op("i32.mul").set(cRow);
+    word(f, args, "block").i32(4).op("i32.mul").set(aRow);
+    f.range(point, 0, POINTS, 1, () =>
+      f.range(channel, 0, cin, PANEL, () => {
+        emitExtent(f, () => f.get(cin), channel, () => f.i32(PANEL), width);
+        place(f, args, scratch, "mAt").get(point);
+        word(f, args, "mPoint").op("i32.mul", "i32.add").set(a);
+        place(f, args, scratch, "vAt").get(point);
+        word(f, args, "vPoint").op("i32.mul", "i32.add").get(channel).i32(PANEL).op("i32.div_u");
+        word(f, args, "block").op("i32.mul").i32(4 * PANEL).op("i32.mul", "i32.add").set(b);
+        f.get(result, point);
+        word(f, args, "cout").op("i32.mul").get(cRow).op("i32.mul", "i32.add");
+        f.get(channel).i32(4).op("i32.mul", "i32.add").set(c);
+        f.get(c, scratch, begun).op("select").set(init);
+        f.get(cRow).i32(0).get(begun).op("select").set(initRow);
+        emitCall(f, panels, width, () => {
+          f.get(a, aRow, b).i32(4 * PANEL).get(count, c, cRow, init, initRow);
+          word(f, args, "cout");
+        }, floor);
+      }));
+  });
+}

@@ -1,0 +1,247 @@
+/**
+ * The linear maps of Winograd's convolution F(4×4, 3×3), four tiles (or channels) per vector.
+ *
+ * With Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A over tiles d of 6 × 6 pixels (Lavin and Gray,
+ * "Fast Algorithms for Convolutional Neural Networks", 2016; points 0, ±1, ±2, ∞), the gradient of
+ * the weights is Gᵀ[(A dY Aᵀ) ⊙ (Bᵀ d B)]G over the same tiles: five maps serve all three passes.
+ *
+ * A two-dimensional map is two passes over rows and columns with 36 vectors in between, which do not
+ * fit the registers: they go through a buffer in the L1 cache.
+ *
+ * @module
+ */
+
+import type { FunctionBuilder, FunctionHandle, Local, ModuleBuilder } from "./assembler.ts";
+import { emitTranspose4 } from "./gemm_pack.ts";
+
+/** A one-dimensional map of vectors: takes locals, gives locals (fresh, to be released). */
+type Map1D = (f: FunctionBuilder, x: readonly Local[]) => Local[];
+
+/** Points of the transformed tile: 6 × 6. */
+export const POINTS = 36;
+
+/** Bytes of the buffer between the two passes. */
+export const BUFFER_BYTES: number = 16 * POINTS;
+
+function results(f: FunctionBuilder, count: number): Local[] {
+  return f.locals("v128", count);
+}
+
+/** `a·x + y` for a constant a, or `y − |a|·x`. */
+function axpy(f: FunctionBuilder, a: number, x: Local, y: Local): FunctionBuilder {
+  f.f32x4(Math.abs(a)).get(x, y);
+  return a < 0 ? f.nmadd("f32x4") : f.madd("f32x4");
+}
+
+/** Bᵀ: 6 → 6, of the input. */
+export function inputMap(f: FunctionBuilder, x: readonly Local[]): Local[] {
+  const [d0, d1, d2, d3, d4, d5] = x as [Local, Local, Local, Local, Local, Local];
+  const [p, q] = f.locals("v128", 2);
+  const t = results(f, 6);
+  axpy(f, -5, d2, d4).set(p);
+  axpy(f, 4, d0, p).set(t[0]!);
+  axpy(f, -4, d2, d4).set(p);
+  axpy(f, -4, d1, d3).set(q);
+  f.get(p, q).op("f32x4.add").set(t[1]!).get(p, q).op("f32x4.sub").set(t[2]!);
+  f.get(d4, d2).op("f32x4.sub").set(p).get(d3, d1).op("f32x4.sub").set(q);
+  axpy(f, 2, q, p).set(t[3]!);
+  axpy(f, -2, q, p).set(t[4]!);
+  axpy(f, -5, d3, d5).set(p);
+  axpy(f, 4, d1, p).set(t[5]!);
+  f.release(p, q);
+  return t;
+}
+
+/** Aᵀ: 6 → 4, to the output. */
+export function outputMap(f: FunctionBuilder, x: readonly Local[]): Local[] {
+  const [m0, m1, m2, m3, m4, m5] = x as [Local, Local, Local, Local, Local, Local];
+  const [a, b, c, d] = f.locals("v128", 4);
+  const y = results(f, 4);
+  f.get(m1, m2).op("f32x4.add").set(a).get(m1, m2).op("f32x4.sub").set(b);
+  f.get(m3, m4).op("f32x4.add").set(c).get(m3, m4).op("f32x4.sub").set(d);
+  f.get(m0, a).op("f32x4.add").get(c).op("f32x4.add").set(y[0]!);
+  axpy(f, 2, d, b).set(y[1]!);
+  axpy(f, 4, c, a).set(y[2]!);
+  axpy(f, 8, d, b).get(m5).op("f32x4.add").set(y[3]!);
+  f.release(a, b, c, d);
+  return y;
+}
+
+/** A: 4 → 6, of the output's gradient. */
+export function gradientMap(f: FunctionBuilder, x: readonly Local[]): Local[] {
+  const [d0, d1, d2, d3] = x as [Local, Local, Local, Local];
+  const [e, o] = f.locals("v128", 2);
+  const t = results(f, 6);
+  f.get(d0).set(t[0]!).get(d3).set(t[5]!);
+  f.get(d0, d2).op("f32x4.add").set(e).get(d1, d3).op("f32x4.add").set(o);
+  f.get(e, o).op("f32x4.add").set(t[1]!).get(e, o).op("f32x4.sub").set(t[2]!);
+  axpy(f, 4, d2, d0).set(e);
+  f.get(d1, d1).op("f32x4.add").set(o);
+  axpy(f, 8, d3, o).set(o);
+  f.get(e, o).op("f32x4.add").set(t[3]!).get(e, o).op("f32x4.sub").set(t[4]!);
+  f.release(e, o);
+  return t;
+}
+
+/** G: 3 → 6, of the weights. */
+export function filterMap(f: FunctionBuilder, x: readonly Local[]): Local[] {
+  const [g0, g1, g2] = x as [Local, Local, Local];
+  const s = f.local("v128");
+  const t = results(f, 6);
+  f.get(g0).f32x4(1 / 4).op("f32x4.mul").set(t[0]!).get(g2).set(t[5]!);
+  f.get(g0, g2).op("f32x4.add").f32x4(-1 / 6).op("f32x4.mul").set(s);
+  axpy(f, -1 / 6, g1, s).set(t[1]!);
+  axpy(f, 1 / 6, g1, s).set(t[2]!);
+  f.get(g0).f32x4(1 / 24).op("f32x4.mul").set(s);
+  axpy(f, 1 / 6, g2, s).set(s);
+  axpy(f, 1 / 12, g1, s).set(t[3]!);
+  axpy(f, -1 / 12, g1, s).set(t[4]!);
+  f.release(s);
+  return t;
+}
+
+/** Gᵀ: 6 → 3, to the gradient of the weights. */
+export function filterGradientMap(f: FunctionBuilder, x: readonly Local[]): Local[] {
+  const [u0, u1, u2, u3, u4, u5] = x as [Local, Local, Local, Local, Local, Local];
+  const [s, t] = f.locals("v128", 2);
+  const g = results(f, 3);
+  f.get(u1, u2).op("f32x4.add").set(s).get(u3, u4).op("f32x4.add").set(t);
+  f.get(u0).f32x4(1 / 4).op("f32x4.mul").set(g[0]!);
+  axpy(f, -1 / 6, s, g[0]!).set(g[0]!);
+  axpy(f, 1 / 24, t, g[0]!).set(g[0]!);
+  axpy(f, -1 / 6, s, u5).set(g[2]!);
+  axpy(f, 1 / 6, t, g[2]!).set(g[2]!);
+  f.get(u2, u1).op("f32x4.sub").set(s).get(u3, u4).op("f32x4.sub").set(t);
+  f.get(s).f32x4(1 / 6).op("f32x4.mul").set(s);
+  axpy(f, 1 / 12, t, s).set(g[1]!);
+  f.release(s, t);
+  return g;
+}
+
+/** First pass: maps `rows` rows that `load` gives, and leaves them in the buffer. */
+export function emitRows(
+  f: FunctionBuilder,
+  buffer: Local,
+  rows: number,
+  map: Map1D,
+  load: (row: number) => Local[],
+): void {
+  for (let i = 0; i < rows; i++) {
+    const x = load(i);
+    const y = map(f, x);
+    y.forEach((value, j) => f.get(buffer, value).memory("v128.store", 16 * (6 * i + j)));
+    f.release(...x, ...y);
+  }
+}
+
+/** Second pass: maps `columns` columns of `rows` vectors each, and hands the results over. */
+export function emitColumns(
+  f: FunctionBuilder,
+  buffer: Local,
+  rows: number,
+  columns: number,
+  map: Map1D,
+  store: (column: number, values: Local[]) => void,
+): void {
+  for (let j = 0; j < columns; j++) {
+    const x = f.locals("v128", rows) as Local[];
+    x.forEach((value, i) => f.get(buffer).memory("v128.load", 16 * (6 * i + j)).set(value));
+    const y = map(f, x);
+    store(j, y);
+    f.release(...x, ...y);
+  }
+}
+
+/** Stores column j of 6 values at `dst + (6 i + j)·stride`. `dst` moves on from column to column. */
+function emitScatter(
+  f: FunctionBuilder,
+  dst: Local,
+  stride: Local,
+  stride6: Local,
+  y: Local[],
+): void {
+  const at = f.local("i32");
+  f.get(dst).set(at);
+  y.forEach((value, i) => {
+    f.get(at, value).memory("v128.store", 0, 2);
+    if (i < y.length - 1) f.get(at, stride6).op("i32.add").set(at);
+  });
+  f.get(dst, stride).op("i32.add").set(dst);
+  f.release(at);
+}
+
+/**
+ * Defines `(p0, p1, p2, p3, rowBytes, buffer, dst, stride)`: the tiles at four addresses to
+ * `dst + point·stride`, one lane each.
+ *
+ * @param m The module; must import the memory.
+ * @param size 6 for the input, 4 for the output's gradient.
+ * @returns A handle.
+ */
+export function emitTileTransform(m: ModuleBuilder, size: 4 | 6): FunctionHandle {
+  const map = size === 6 ? inputMap : gradientMap;
+  return m.func({ params: Array.from({ length: 8 }, () => "i32" as const) }, (f) => {
+    const [p0, p1, p2, p3, rowBytes, buffer, dst, stride] = f.parameters(8);
+    const stride6 = f.local("i32");
+    const pointers = [p0, p1, p2, p3];
+    f.get(stride).i32(6).op("i32.mul").set(stride6);
+    emitRows(f, buffer, size, map, (row) => {
+      if (row > 0) { for (const p of pointers) f.get(p, rowBytes).op("i32.add").set(p); }
+      const [x, y] = [f.locals("v128", 4), f.locals("v128", 4)];
+      pointers.forEach((p, l) => f.get(p).memory("v128.load", 0, 2).set(x[l]!));
+      emitTranspose4(f, x, y);
+      f.release(...x);
+      if (size === 4) return y;
+      const [u, v, c4, c5] = f.locals("v128", 4);
+      const pair = (a: Local, b: Local) =>
+        f.get(a).memory("v128.load64_zero", 16, 2).get(b).memory("v128.load64_zero", 16, 2)
+          .shuffle32(0, 4, 1, 5);
+      pair(p0, p1).set(u);
+      pair(p2, p3).set(v);
+      f.get(u, v).shuffle32(0, 1, 4, 5).set(c4).get(u, v).shuffle32(2, 3, 6, 7).set(c5);
+      f.release(u, v);
+      return [...y, c4, c5];
+    });
+    emitColumns(f, buffer, size, 6, map, (_, y) => emitScatter(f, dst, stride, stride6, y));
+  });
+}
+
+/**
+ * Defines `(src, stride, buffer, bias, floor, o0, o1, o2, o3, rowBytes)`: products at
+ * `src + point·stride` to output tiles of 4 × 4 at four addresses, each result
+ * `max(floor, bias + y)`.
+ *
+ * @param m The module; must import the memory.
+ * @returns A handle.
+ */
+export function emitOutputTransform(m: ModuleBuilder): FunctionHandle {
+  const params = ["i32", "i32", "i32", "f32", "f32", "i32", "i32", "i32", "i32", "i32"] as const;
+  return m.func({ params }, (f) => {
+    const [src, stride, buffer, bias, floor, o0, o1, o2, o3, rowBytes] = f.parameters(10);
+    const outputs = [o0, o1, o2, o3];
+    const [biases, floors] = f.locals("v128", 2);
+    f.get(bias).op("f32x4.splat").set(biases).get(floor).op("f32x4.splat").set(floors);
+    // Rows of points first; the columns then come out as rows of pixels.
+    emitRows(f, buffer, 6, outputMap, () => {
+      const x = f.locals("v128", 6) as Local[];
+      for (const value of x) {
+        f.get(src).memory("v128.load", 0, 2).set(value).get(src, stride).op("i32.add").set(src);
+      }
+      return x;
+    });
+    const columns = Array.from({ length: 4 }, () => f.locals("v128", 4) as Local[]);
+    emitColumns(f, buffer, 6, 4, outputMap, (j, y) =>
+      y.forEach((value, i) => {
+        f.get(value, biases).op("f32x4.add").get(floors).op("f32x4.pmax").set(columns[j]![i]!);
+      }));
+    for (let i = 0; i < 4; i++) {
+      const x = f.locals("v128", 4);
+      const y = f.locals("v128", 4);
+      x.forEach((value, j) => f.get(columns[j]![i]!).set(value));
+      emitTranspose4(f, x, y);
+      y.forEach((value, l) => f.get(outputs[l]!, value).memory("v128.store", 0, 2));
+      if (i < 3) { for (const o of outputs) f.get(o, rowBytes).op("i32.add").set(o); }
+      f.release(...x, ...y);
+    }
+  });
+}
