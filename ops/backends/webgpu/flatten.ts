@@ -1,8 +1,8 @@
 /**
- * Turns each group of axes of a kernel into one flat axis, and index expressions into few
- * divisions: axes that all indices walk through together become one.
+ * Turns each group of axes of a kernel into one flat axis, with few divisions in the indices: axes
+ * through which an index steps as through one are taken apart together.
  */
-import { add, axesOf, axis, call, childrenOf, type Expr, idiv, imod, int, load, mul } from "../../ir/expr.ts";
+import { add, axesOf, axis, call, type Expr, idiv, imod, int, load, mul } from "../../ir/expr.ts";
 import { sizeOf } from "../../ir/kernel.ts";
 
 /** `Σ axes[a] · a + Σ atoms · factor + constant`, in int32. */
@@ -43,10 +43,9 @@ function plus(a: Linear, b: Linear): Linear {
   };
 }
 
-/** A run of neighbouring axes that every index steps through as through one. */
+/** An axis inside its group. */
 interface Segment {
-  readonly first: number;
-  readonly last: number;
+  readonly axis: number;
   readonly size: number;
   /** Distance in the flat axis of its group. */
   readonly stride: number;
@@ -72,21 +71,29 @@ export function flatten(
   groups: readonly (readonly number[])[],
 ): Flattened {
   const flattener = new Flattener(groups);
-  for (const root of roots) flattener.collect(root);
-  flattener.merge();
   return { roots: roots.map((root) => flattener.rebuild(root)), sizes: groups.map(sizeOf) };
 }
 
 class Flattener {
   readonly #groups: readonly (readonly number[])[];
   readonly #linear = new Map<Expr, Linear>();
-  readonly #forms = new Set<Linear>();
-  readonly #collected = new Set<Expr>();
   readonly #rebuilt = new Map<Expr, Expr>();
-  #segments: Segment[][] = [];
+  readonly #segments: readonly (readonly Segment[])[];
 
   constructor(groups: readonly (readonly number[])[]) {
     this.#groups = groups;
+    let start = 0;
+    this.#segments = groups.map((shape) => {
+      const segments: Segment[] = [];
+      let stride = 1;
+      for (let d = shape.length - 1; d >= 0; d--) {
+        const size = shape[d]!;
+        if (size !== 1) segments.unshift({ axis: start + d, size, stride });
+        stride *= size;
+      }
+      start += shape.length;
+      return segments;
+    });
   }
 
   #form(x: Expr): Linear {
@@ -109,49 +116,6 @@ class Flattener {
       if (x.op === "mul" && a.kind === "const") return scale(this.#form(b), a.value);
     }
     return { axes: NOTHING, atoms: new Map([[x, 1]]), constant: 0 };
-  }
-
-  /** Notes every maximal linear index expression under `x`. */
-  collect(x: Expr): void {
-    if (this.#collected.has(x)) return;
-    this.#collected.add(x);
-    if (x.dtype === "int32") {
-      const form = this.#form(x);
-      if (form.axes.size > 0) this.#forms.add(form);
-      for (const atom of form.atoms.keys()) {
-        for (const child of childrenOf(atom)) this.collect(child);
-      }
-      return;
-    }
-    for (const child of childrenOf(x)) this.collect(child);
-  }
-
-  /** Joins neighbouring axes where all forms allow it. */
-  merge(): void {
-    let start = 0;
-    for (const shape of this.#groups) {
-      const segments: Segment[] = [];
-      let stride = 1;
-      for (let d = shape.length - 1; d >= 0;) {
-        let first = d, size = shape[d]!;
-        while (first > 0 && this.#joins(start + first - 1, start + d, size)) {
-          first--;
-          size *= shape[first]!;
-        }
-        if (size !== 1) segments.unshift({ first: start + first, last: start + d, size, stride });
-        stride *= size;
-        d = first - 1;
-      }
-      this.#segments.push(segments);
-      start += shape.length;
-    }
-  }
-
-  #joins(outer: number, inner: number, size: number): boolean {
-    for (const { axes } of this.#forms) {
-      if ((axes.get(outer) ?? 0) !== Math.imul(axes.get(inner) ?? 0, size)) return false;
-    }
-    return true;
   }
 
   /** The expression over flat axes. */
@@ -192,18 +156,18 @@ class Flattener {
     return add(result, int(form.constant));
   }
 
-  /** Terms of one group; neighbouring segments with fitting factors share one quotient. */
+  /** Terms of one group; neighbours through which the index steps as through one share a quotient. */
   #walk(form: Linear, group: number): Expr[] {
     const segments = this.#segments[group]!;
     const total = sizeOf(this.#groups[group]!);
     const terms: Expr[] = [];
     for (let last = segments.length - 1; last >= 0;) {
-      const { last: inner, stride } = segments[last]!;
+      const { axis: inner, stride } = segments[last]!;
       const factor = form.axes.get(inner) ?? 0;
       let size = segments[last]!.size, first = last;
       while (first > 0) {
         const outer = segments[first - 1]!;
-        if ((form.axes.get(outer.last) ?? 0) !== Math.imul(factor, size)) break;
+        if ((form.axes.get(outer.axis) ?? 0) !== Math.imul(factor, size)) break;
         size *= outer.size;
         first--;
       }

@@ -1,0 +1,306 @@
+/**
+ * Reductions. A workgroup holds several outer points ("rows") and several lanes for each; a lane
+ * combines every T-th element of its row, and a tree in workgroup memory combines the lanes. The
+ * order is fixed by the shape alone, so results are the same in every run.
+ */
+import type { DType } from "../../ir/dtype.ts";
+import type { Expr } from "../../ir/expr.ts";
+import { kernelKey, type ReduceKernel, type Reduction, sizeOf } from "../../ir/kernel.ts";
+import { linearize, type Program } from "../../ir/program.ts";
+import { Emitter, type Point } from "./emit.ts";
+import { flatten, position } from "./flatten.ts";
+import { laneSteps } from "./lanes.ts";
+import { type Layout, Module } from "./module.ts";
+import { entryPoint, type Step, type StepArgument } from "./step.ts";
+import { combine, literal, neutral, neutralValue, registerType } from "./wgsl.ts";
+
+/** Threads of a workgroup; 256 is what every adapter has. */
+const THREADS = 256;
+
+/** Threads that keep a large device busy. */
+const FULL = 1 << 16;
+
+/** Elements that a thread combines in a row before it starts a new partial sum. */
+const BLOCK = 64;
+
+/** How a workgroup shares the work. */
+export interface ReduceShape {
+  /** Lanes that share a row, a power of two. */
+  readonly lanes: number;
+  /** Rows of a workgroup. */
+  readonly rows: number;
+  /** Whether neighbouring threads take neighbouring elements of a row, or neighbouring rows. */
+  readonly along: "row" | "column";
+}
+
+/** Roots in order: bodies of the reductions, then value and index of each output. */
+export function reduceRoots(kernel: ReduceKernel): Expr[] {
+  const outer = kernel.shape, all = [...kernel.shape, ...kernel.reduce];
+  return [
+    ...kernel.reductions.map((r) => r.body),
+    ...kernel.outputs.flatMap((o) => [o.value, o.index ?? position(o.full ? all : outer, 0)]),
+  ];
+}
+
+/** Whether a reduction gives a position. */
+export function isArgument(op: Reduction["op"]): boolean {
+  return op === "argmax" || op === "argmin";
+}
+
+function powerOfTwo(atLeast: number): number {
+  let power = 1;
+  while (power < atLeast) power *= 2;
+  return power;
+}
+
+/** Whether some reduced value is contiguous along the reduced axis, or else along the outer one. */
+function direction(program: Program, bodies: number): "row" | "column" {
+  const alongRow = laneSteps(program, 1), alongColumn = laneSteps(program, 0);
+  const used = reachable(program, program.roots.slice(0, bodies));
+  let columns = false;
+  for (const [i, { expr, args }] of program.instructions.entries()) {
+    if (expr.kind !== "load" || !used.has(i)) continue;
+    if (alongRow[args[0]!]!.step === 1) return "row";
+    columns ||= alongColumn[args[0]!]!.step === 1;
+  }
+  return columns ? "column" : "row";
+}
+
+function reachable(program: Program, roots: readonly number[]): Set<number> {
+  const seen = new Set<number>();
+  function walk(i: number): void {
+    if (seen.has(i)) return;
+    seen.add(i);
+    for (const arg of program.instructions[i]!.args) walk(arg);
+  }
+  for (const root of roots) walk(root);
+  return seen;
+}
+
+/** Chooses lanes and rows: enough threads to fill the device, enough work for each. */
+export function reduceShape(
+  points: number,
+  length: number,
+  along: "row" | "column",
+): ReduceShape {
+  const most = along === "row" ? THREADS : 32;
+  const wanted = points >= FULL ? length / 16 : points >= FULL / 16 ? length / 4 : length / 2;
+  const lanes = Math.min(most, powerOfTwo(wanted));
+  const filled = Math.max(1, powerOfTwo(FULL / points) * (along === "row" ? 4 : 1));
+  const shared = along === "row" && length > 64 ? lanes : Math.min(lanes, filled);
+  const rows = Math.min(THREADS / shared, powerOfTwo(points));
+  return { lanes: shared, rows, along };
+}
+
+/** Lowers a reduction to one dispatch. */
+export function reduceStep(kernel: ReduceKernel, args: readonly StepArgument[]): Step {
+  const points = sizeOf(kernel.shape), length = sizeOf(kernel.reduce);
+  const { roots } = flatten(reduceRoots(kernel), [kernel.shape, kernel.reduce]);
+  const program = linearize(roots);
+  const shape = reduceShape(points, length, direction(program, kernel.reductions.length));
+  return {
+    label: `reduce ${kernel.shape.join("×")} / ${kernel.reduce.join("×")}`,
+    key: kernelKey(kernel),
+    arguments: args,
+    workgroups: Math.ceil(points / shape.rows),
+    parameters: [],
+    generate: (layout) => new ReduceWriter(kernel, args, layout, program, shape).text(),
+  };
+}
+
+class ReduceWriter {
+  readonly #kernel: ReduceKernel;
+  readonly #module: Module;
+  readonly #emitter: Emitter;
+  readonly #shape: ReduceShape;
+  readonly #points: number;
+  readonly #length: number;
+  readonly #accs: string[] = [];
+
+  constructor(
+    kernel: ReduceKernel,
+    args: readonly StepArgument[],
+    layout: Layout,
+    program: Program,
+    shape: ReduceShape,
+  ) {
+    this.#kernel = kernel;
+    this.#shape = shape;
+    this.#points = sizeOf(kernel.shape);
+    this.#length = sizeOf(kernel.reduce);
+    this.#module = new Module(args, layout);
+    this.#emitter = new Emitter(program, this.#module);
+  }
+
+  text(): string {
+    const { rows, lanes, along } = this.#shape;
+    const emitter = this.#emitter;
+    const threads = rows * lanes;
+    const [row, lane] = along === "row"
+      ? [`thread / ${lanes}u`, `thread % ${lanes}u`]
+      : [`thread % ${rows}u`, `thread / ${rows}u`];
+    emitter.define("row", `group * ${rows}u + ${row}`);
+    emitter.define("lane", lane);
+    emitter.define("outer", `i32(min(row, ${this.#points - 1}u))`);
+    for (const [slot, reduction] of this.#kernel.reductions.entries()) {
+      if (isArgument(reduction.op)) this.#argument(slot, reduction);
+      else this.#fold(slot, reduction);
+    }
+    this.#outputs();
+    const count = Math.ceil(this.#points / rows);
+    return this.#module.text(entryPoint(threads, count, emitter.close()));
+  }
+
+  /** A loop over this lane's elements: position `name` (u32) and axis variable inside. */
+  #loop(body: (point: Point) => void): string {
+    const { lanes } = this.#shape;
+    const emitter = this.#emitter;
+    emitter.open();
+    const inner = emitter.define(emitter.fresh(), "i32(k)");
+    body({ axes: ["outer", inner], accs: this.#accs });
+    const text = emitter.close();
+    return `for (var k = start; k < end; k += ${lanes}u) {\n${text}\n}`;
+  }
+
+  #fold(slot: number, { op, dtype }: Reduction): void {
+    const { lanes } = this.#shape;
+    const emitter = this.#emitter, use = this.#module.use;
+    const zero = neutral(op, dtype, use), type = registerType(dtype);
+    const into = (name: string) =>
+      this.#loop((point) => {
+        const value = emitter.root(slot, point);
+        emitter.line(`${name} = ${combine(op, dtype, name, value, use)};`);
+      });
+    emitter.line(`var s${slot}: ${type} = ${zero};`);
+    if (this.#length <= lanes * BLOCK) {
+      const loop = into(`s${slot}`);
+      emitter.line(`{ let start = lane; let end = ${this.#length}u;\n${loop} }`);
+    } else {
+      const step = lanes * BLOCK;
+      const loop = into("part");
+      emitter.line(`for (var block = 0u; block < ${this.#length}u; block += ${step}u) {
+var part: ${type} = ${zero};
+let start = block + lane;
+let end = min(block + ${step}u, ${this.#length}u);
+${loop}
+s${slot} = ${combine(op, dtype, `s${slot}`, "part", use)};
+}`);
+    }
+    if (lanes > 1) this.#tree(slot, op, dtype);
+    this.#accs.push(emitter.define(`acc${slot}`, `s${slot}`));
+  }
+
+  /** Number of threads between neighbouring lanes of a row. */
+  get #stride(): number {
+    return this.#shape.along === "row" ? 1 : this.#shape.rows;
+  }
+
+  /** Thread that holds the first lane of this row. */
+  get #head(): string {
+    return this.#shape.along === "row" ? "thread - lane" : `thread % ${this.#shape.rows}u`;
+  }
+
+  #tree(slot: number, op: Reduction["op"], dtype: DType): void {
+    const { rows, lanes } = this.#shape;
+    const emitter = this.#emitter, use = this.#module.use;
+    const type = registerType(dtype), shared = `shared${slot}`;
+    this.#module.declare(`var<workgroup> ${shared}: array<${type}, ${rows * lanes}>;`);
+    emitter.line(`${shared}[thread] = s${slot};\nworkgroupBarrier();`);
+    for (let half = lanes / 2; half >= 1; half /= 2) {
+      const other = `${shared}[thread + ${half * this.#stride}u]`;
+      emitter.line(`if (lane < ${half}u) {
+${shared}[thread] = ${combine(op, dtype, `${shared}[thread]`, other, use)};
+}
+workgroupBarrier();`);
+    }
+    emitter.line(`s${slot} = ${shared}[${this.#head}];`);
+  }
+
+  #argument(slot: number, { op, body }: Reduction): void {
+    const { rows, lanes } = this.#shape;
+    const emitter = this.#emitter, use = this.#module.use;
+    const dtype = body.dtype, type = registerType(dtype);
+    const better = declareBetter(this.#module, op, dtype);
+    emitter.line(`var s${slot} = 2147483647i;`);
+    emitter.line(`var best${slot}: ${type} = ${literal(neutralValue(op, dtype), dtype, use)};`);
+    const loop = this.#loop((point) => {
+      const value = emitter.root(slot, point), at = point.axes[1]!;
+      emitter.line(`if (${better}(${value}, ${at}, best${slot}, s${slot})) {
+best${slot} = ${value};
+s${slot} = ${at};
+}`);
+    });
+    emitter.line(`{ let start = lane; let end = ${this.#length}u;\n${loop} }`);
+    if (lanes > 1) {
+      const values = `shared${slot}`, places = `places${slot}`;
+      this.#module.declare(`var<workgroup> ${values}: array<${type}, ${rows * lanes}>;`);
+      this.#module.declare(`var<workgroup> ${places}: array<i32, ${rows * lanes}>;`);
+      emitter.line(`${values}[thread] = best${slot};\n${places}[thread] = s${slot};`);
+      emitter.line("workgroupBarrier();");
+      for (let half = lanes / 2; half >= 1; half /= 2) {
+        const other = `thread + ${half * this.#stride}u`;
+        emitter.line(`if (lane < ${half}u &&
+${better}(${values}[${other}], ${places}[${other}], ${values}[thread], ${places}[thread])) {
+${values}[thread] = ${values}[${other}];
+${places}[thread] = ${places}[${other}];
+}
+workgroupBarrier();`);
+      }
+      emitter.line(`s${slot} = ${places}[${this.#head}];`);
+    }
+    this.#accs.push(emitter.define(`acc${slot}`, `s${slot}`));
+  }
+
+  #outputs(): void {
+    const { outputs } = this.#kernel;
+    const once = [...outputs.keys()].filter((o) => !outputs[o]!.full);
+    const full = [...outputs.keys()].filter((o) => outputs[o]!.full);
+    const emitter = this.#emitter;
+    if (once.length > 0) {
+      emitter.open();
+      const axes = [emitter.define("at", "outer"), "outer"];
+      const accs = this.#accs.map((acc) => emitter.define(`${acc}_at`, acc));
+      this.#store(once, { axes, accs });
+      emitter.line(`if (lane == 0u && row < ${this.#points}u) {\n${emitter.close()}\n}`);
+    }
+    if (full.length > 0) {
+      const loop = this.#loop((point) => this.#store(full, point));
+      emitter.line(`if (row < ${this.#points}u) {
+let start = lane; let end = ${this.#length}u;
+${loop}
+}`);
+    }
+  }
+
+  /** All values before all stores. */
+  #store(outputs: readonly number[], point: Point): void {
+    const bodies = this.#kernel.reductions.length, inputs = this.#kernel.inputs.length;
+    const emitter = this.#emitter;
+    const stores = outputs.map((o) => {
+      const value = emitter.root(bodies + 2 * o, point);
+      const index = `u32(${emitter.root(bodies + 2 * o + 1, point)})`;
+      return this.#module.store(inputs + o, index, value);
+    });
+    for (const store of stores) emitter.line(store);
+  }
+}
+
+/**
+ * Declares when candidate (value, position) beats the best so far: greater (or less), or the first
+ * of equals, where NaN beats all numbers. Returns the function's name.
+ */
+export function declareBetter(module: Module, op: Reduction["op"], dtype: DType): string {
+  const type = registerType(dtype), name = `better_${op}_${type}`;
+  const symbol = op === "argmax" ? ">" : "<";
+  const [a, b] = type === "bool" ? ["u32(value)", "u32(best)"] : ["value", "best"];
+  let wins = `${a} ${symbol} ${b}`, equal = `${a} == ${b}`;
+  if (type === "f32") {
+    const nan = module.use("is_nan");
+    wins = `(${wins}) || (${nan}(value) && !${nan}(best))`;
+    equal = `(${equal}) || (${nan}(value) && ${nan}(best))`;
+  }
+  module.declareOnce(`fn ${name}(value: ${type}, at: i32, best: ${type}, best_at: i32) -> bool {
+return (${wins}) || ((${equal}) && at < best_at);
+}`);
+  return name;
+}
