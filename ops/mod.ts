@@ -27,5 +27,7 @@ export * from "./index.ts";
 export * from "./sort.ts";
 export * from "./random.ts";
 export * from "./activation.ts";
+export * from "./pool.ts";
+export type { WindowOptions } from "./windows.ts";
 export type { DType, TypedArray } from "./ir/dtype.ts";
 export type { DeviceName } from "./backends/backend.ts";
