@@ -25,6 +25,8 @@ export interface GradientContext<A extends Attribute = Attribute> {
   output(i?: number): Tensor;
   /** Gradient of output `i`; zeros where none arrived. */
   grad(i?: number): Tensor;
+  /** Whether a gradient of output `i` arrived at all. */
+  arrived(i: number): boolean;
 }
 
 /** The function part of a node: gradients of the inputs from a context. */
@@ -166,6 +168,7 @@ export class GradientNode {
         const meta = this.#outputMetas[i]!;
         return grads[i] ?? core().fullOn(meta.backend, meta.shape, 0, meta.dtype);
       },
+      arrived: (i) => grads[i] !== undefined,
     };
     return this.#gradient(context);
   }

@@ -107,6 +107,23 @@ export function mul(input: Tensor, other: TensorOrNumber): Tensor {
   return applyElementwise(MUL, [input, other]);
 }
 
+const MUL_ADD = defineElementwise({
+  name: "mulAdd",
+  dtypes: "number",
+  scalar: (x, factor, term) => e.add(e.mul(x, factor), term),
+  gradient: (c) => [
+    c.needs(0) ? mul(c.grad(), c.input(1)) : undefined,
+    c.needs(1) ? mul(c.grad(), c.input(0)) : undefined,
+    c.grad(),
+  ],
+  domain: [-3, 3],
+});
+
+/** `input · factor + term` in one kernel. */
+export function mulAdd(input: Tensor, factor: TensorOrNumber, term: TensorOrNumber): Tensor {
+  return applyElementwise(MUL_ADD, [input, factor, term]);
+}
+
 const DIV = defineElementwise({
   name: "div",
   dtypes: "float",

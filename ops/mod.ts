@@ -28,6 +28,8 @@ export * from "./sort.ts";
 export * from "./random.ts";
 export * from "./activation.ts";
 export * from "./pool.ts";
+export * from "./norm.ts";
+export * from "./normalize.ts";
 export type { WindowOptions } from "./windows.ts";
 export type { DType, TypedArray } from "./ir/dtype.ts";
 export type { DeviceName } from "./backends/backend.ts";

@@ -1,0 +1,137 @@
+/** Lengths of vectors and sizes of matrices. */
+import { differentiable } from "./autograd.ts";
+import { broadcastShapes, DtypeError, normalizeAxes, ShapeError } from "./check.ts";
+import {
+  abs,
+  clamp,
+  convert,
+  div,
+  eq,
+  mul,
+  ne,
+  pow,
+  sign,
+  sqrt,
+  square,
+  sub,
+  where,
+} from "./elementwise.ts";
+import { isFloat } from "./ir/dtype.ts";
+import { amax, amin, type Axes, sum } from "./reduce.ts";
+import type { Tensor } from "./tensor.ts";
+import { expand, reshape, unsqueeze } from "./view.ts";
+
+/** Options of `vectorNorm`. */
+export interface VectorNormOptions {
+  /** Which norm: any number, ±Infinity, 0 (count of non-zeros). @default 2 */
+  ord?: number | undefined;
+  /** Axes; all when missing. */
+  dim?: Axes;
+  /** Keep reduced axes with size 1. @default false */
+  keepdim?: boolean | undefined;
+}
+
+interface NormAttributes {
+  readonly [name: string]: number | readonly number[];
+  readonly ord: number;
+  readonly axes: readonly number[];
+}
+
+function powerSum(x: Tensor, ord: number, axes: readonly number[]): Tensor {
+  const options = { keepdim: true };
+  if (ord === 1) return sum(abs(x), axes, options);
+  if (ord === 2) return sqrt(sum(square(x), axes, options));
+  return pow(sum(pow(abs(x), ord), axes, options), 1 / ord);
+}
+
+/** d ‖x‖ / dx, with 0 where the formula divides 0 by 0, as PyTorch has it. */
+function powerSlope(x: Tensor, norm: Tensor, ord: number): Tensor {
+  if (ord === 1) return sign(x);
+  if (ord === 2) return where(eq(norm, 0), 0, div(x, where(eq(norm, 0), 1, norm)));
+  if (ord < 1) {
+    const part = where(eq(x, 0), 0, mul(sign(x), pow(where(eq(x, 0), 1, abs(x)), ord - 1)));
+    return mul(part, pow(norm, 1 - ord));
+  }
+  const size = where(eq(x, 0), 0, mul(sign(x), pow(where(eq(x, 0), 1, abs(x)), ord - 1)));
+  return where(eq(norm, 0), 0, div(size, pow(where(eq(norm, 0), 1, norm), ord - 1)));
+}
+
+/**
+ * p-norm of the elements along axes, like `torch.linalg.vector_norm`.
+ *
+ * @param x Floating.
+ * @param options Which norm, axes, keepdim.
+ * @throws {DtypeError} For integers.
+ */
+export function vectorNorm(x: Tensor, options: VectorNormOptions = {}): Tensor {
+  if (!isFloat(x.dtype)) {
+    throw new DtypeError("vectorNorm", `dtype ${x.dtype} has no norm`, {}, "convert first");
+  }
+  const { ord = 2, dim, keepdim = false } = options;
+  const all = dim === undefined || dim === null || (typeof dim === "object" && !dim.length);
+  const axes = normalizeAxes("vectorNorm", all ? undefined : dim, x.ndim);
+  const finish = (y: Tensor) =>
+    keepdim ? y : reshape(y, x.shape.filter((_, d) => !axes.includes(d)));
+  const keep = { keepdim: true };
+  if (ord === 0) return finish(convert(sum(ne(x, 0), axes, keep), x.dtype));
+  if (ord === Infinity) return finish(amax(abs(x), axes, keep));
+  if (ord === -Infinity) return finish(amin(abs(x), axes, keep));
+  const attributes: NormAttributes = { ord, axes };
+  return finish(differentiable("vectorNorm", attributes, [x], () => powerSum(x, ord, axes), (c) => [
+    mul(c.grad(), powerSlope(c.input(0), c.output(), ord)),
+  ], "both"));
+}
+
+/** Distance of vectors along the last axis, like `torch.nn.functional.pairwise_distance`. */
+export function pairwiseDistance(
+  input: Tensor,
+  other: Tensor,
+  options: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined } = {},
+): Tensor {
+  const { p = 2, eps = 1e-6, keepdim } = options;
+  return vectorNorm(sub(input, other).add(eps), { ord: p, dim: -1, keepdim });
+}
+
+/** Cosine of the angle between vectors along an axis, like `torch.nn.functional.cosine_similarity`. */
+export function cosineSimilarity(
+  input: Tensor,
+  other: Tensor,
+  options: { dim?: number | undefined; eps?: number | undefined } = {},
+): Tensor {
+  const { dim = 1, eps = 1e-8 } = options;
+  const axis = { dim, keepdim: true };
+  const [a, b] = broadcastPair(input, other);
+  const x = div(a, atLeast(vectorNorm(a, axis), eps));
+  const y = div(b, atLeast(vectorNorm(b, axis), eps));
+  return sum(mul(x, y), dim);
+}
+
+/** A lower limit that lets the gradient pass, as PyTorch has it here. */
+function atLeast(x: Tensor, limit: number): Tensor {
+  return x.add(sub(clamp(x, limit), x).detach());
+}
+
+function broadcastPair(a: Tensor, b: Tensor): [Tensor, Tensor] {
+  const shape = broadcastShapes("cosineSimilarity", [a.shape, b.shape]);
+  return [expand(a, shape), expand(b, shape)];
+}
+
+/**
+ * p-norm of the difference of each pair of rows, like `torch.cdist`.
+ *
+ * Shapes: `[…, P, M]` and `[…, R, M]` give `[…, P, R]`.
+ */
+export function cdist(
+  input: Tensor,
+  other: Tensor,
+  options: { p?: number | undefined } = {},
+): Tensor {
+  const { p = 2 } = options;
+  if (input.ndim < 2 || other.ndim < 2 || input.size(-1) !== other.size(-1)) {
+    throw new ShapeError("cdist", "rows differ in length", {
+      input: input.shape,
+      other: other.shape,
+    });
+  }
+  return vectorNorm(sub(unsqueeze(input, -2), unsqueeze(other, -3)), { ord: p, dim: -1 });
+}
