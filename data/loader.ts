@@ -1,14 +1,9 @@
 import { checkInteger } from "./_check.ts";
 import { macrotask, TurnKeeper } from "./_macrotask.ts";
+import { type BatchSampler, FixedBatchSampler } from "./batch_sampler.ts";
 import { collate as defaultCollate, type Collated } from "./collate.ts";
 import type { Dataset } from "./dataset.ts";
-import {
-  type BatchSampler,
-  FixedBatchSampler,
-  RandomSampler,
-  type Sampler,
-  SequentialSampler,
-} from "./sampler.ts";
+import { RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
 import { place, type Placed } from "./tensors.ts";
 import { type BatchRequest, readSamples, WorkerPool } from "./workers.ts";
 import type { DeviceName } from "../ops/mod.ts";

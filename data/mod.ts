@@ -16,7 +16,8 @@
 
 export type { HostArray, HostData, HostDType } from "./array.ts";
 export { affine, rotate } from "./affine.ts";
-export type { AffineOptions, Resampling, RotateOptions } from "./affine.ts";
+export type { AffineOptions, RotateOptions } from "./affine.ts";
+export type { Resampling } from "./affine_sample.ts";
 export { adjustBrightness, adjustContrast, adjustHue, adjustSaturation } from "./color.ts";
 export { Compose } from "./compose.ts";
 export type { Dataset } from "./dataset.ts";
@@ -73,21 +74,20 @@ export type { Collated } from "./collate.ts";
 export { ConcatDataset, MapDataset, randomSplit, Subset, TensorDataset } from "./dataset.ts";
 export { DataLoader } from "./loader.ts";
 export type { DataLoaderOptions, LoaderState, LoaderWorkers } from "./loader.ts";
-export {
-  BucketBatchSampler,
-  FixedBatchSampler,
-  RandomSampler,
-  SequentialSampler,
-  TrackBatchSampler,
-  WeightedRandomSampler,
-} from "./sampler.ts";
-export type {
-  BatchOptions,
-  BatchSampler,
-  BucketBatchOptions,
-  RandomSamplerOptions,
-  Sampler,
-} from "./sampler.ts";
+export { BucketBatchSampler, FixedBatchSampler, TrackBatchSampler } from "./batch_sampler.ts";
+export type { BatchOptions, BatchSampler, BucketBatchOptions } from "./batch_sampler.ts";
+export { RandomSampler, SequentialSampler, WeightedRandomSampler } from "./sampler.ts";
+export type { RandomSamplerOptions, Sampler } from "./sampler.ts";
 export { serveDataset } from "./workers.ts";
 export { toHost, toTensor } from "./tensors.ts";
 export type { Placed, ToTensorOptions } from "./tensors.ts";
+export { trainBpe } from "./bpe_train.ts";
+export type { TrainBpeOptions } from "./bpe_train.ts";
+export { BpeTokenizer } from "./bpe_tokenizer.ts";
+export { CharTokenizer } from "./char_tokenizer.ts";
+export type { SplitName } from "./pre_tokenizer.ts";
+export { TextStream } from "./tokenizer.ts";
+export type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer.ts";
+export { loadTokenizer, parseTokenizer, saveTokenizer } from "./tokenizer_file.ts";
+export { loadSonnets, loadText, padSequences, splitTokens, TokenBlocks } from "./text.ts";
+export type { PadSequencesOptions, TokenBlocksOptions } from "./text.ts";

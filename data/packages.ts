@@ -62,3 +62,21 @@ async function locateInNode(name: string, version: string): Promise<string> {
 function notFound(name: string, version: string, hint: string, cause: unknown): Error {
   return new Error(`locatePackage: cannot find ${name} ${version} (${hint})`, { cause });
 }
+
+/**
+ * The exports of an npm package, under the same conditions as {@linkcode locatePackage}.
+ *
+ * @param name Package name.
+ * @param version Exact version.
+ * @returns The module; what a CommonJS package exports stands under `default`.
+ * @throws {Error} If the package cannot be found; the message says how to get it.
+ */
+export async function importPackage(name: string, version: string): Promise<unknown> {
+  const specifier = isDeno() ? `npm:${name}@${version}` : name;
+  try {
+    return await import(specifier);
+  } catch (error) {
+    const hint = isDeno() ? "check the network" : `npm install ${name}@${version}`;
+    throw notFound(name, version, `${hint}, or use a text of your own`, error);
+  }
+}

@@ -1,6 +1,6 @@
 import { checkHostArray, type HostArray, type HostData, isHostArray } from "./array.ts";
 import { widenBfloat16, widenFloat16 } from "./half.ts";
-import { type DeviceName, type DType, Tensor, tensor } from "../ops/mod.ts";
+import { type DeviceName, type DType, type Tensor, tensor } from "../ops/mod.ts";
 
 /** Where {@linkcode toTensor} puts the elements. */
 export interface ToTensorOptions {
