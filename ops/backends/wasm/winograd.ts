@@ -172,16 +172,16 @@ export function planWinogradWeightGradient(shape: WinogradShape): KernelPlan {
   const { images, cin, cout, threads } = shape;
   const tiling = tilingOf(shape);
   const tiles = images * tiling.perImage;
-  const block = winogradBlock(cin, cout, tiles, 1);
-  const chunkTiles = Math.ceil(Math.ceil(tiles / block) / winogradChunks(cin, cout)) * block;
+  const { chunkTiles, coutBlock, block } = winogradChunks(cin, cout, tiles);
   const chunks = Math.ceil(tiles / chunkTiles);
+  const coutBlocks = Math.ceil(cout / coutBlock);
   const sides = [inputSide(shape), gradientSide(tiling, shape)] as const;
   const planes = sides.map((side) =>
-    bufferRows(tiling, side, block, tiles) * rowBytes(tiling, side)
+    bufferRows(tiling, side, block, tiles, chunkTiles) * rowBytes(tiling, side)
   ) as [number, number];
   const own = new Space();
   const vPoint = spread(4 * PANEL * block * Math.ceil(cin / PANEL));
-  const mPoint = spread(4 * cout * block);
+  const mPoint = spread(4 * coutBlock * block);
   own.take(128);
   const places = {
     bufferAt: own.take(BUFFER_BYTES),
@@ -204,12 +204,13 @@ export function planWinogradWeightGradient(shape: WinogradShape): KernelPlan {
   const args = layOut({
     ...places,
     ...{ x: { operand: "x" }, y: { operand: "dy" }, u, scratch, scratchStride: own.bytes },
-    ...{ cin, cout, tiles, block, chunkTiles, vPoint, mPoint, chunkBytes },
+    ...{ cin, cout, tiles, block, chunkTiles, coutBlock, coutBlocks },
+    ...{ vPoint, mPoint, chunkBytes },
   }, [
     sideWords(tiling, sides[0], shape, planes[0]),
     sideWords(tiling, sides[1], shape, planes[1]),
   ]);
-  const gradient = { module: WINOGRAD_MODULE, name: "gradient", args, tasks: chunks };
+  const gradient = { module: WINOGRAD_MODULE, name: "gradient", args, tasks: chunks * coutBlocks };
   const sums: PlannedJob = {
     module: WINOGRAD_MODULE,
     name: "sums",
@@ -249,24 +250,27 @@ function rowBytes(tiling: Tiling, side: Side): number {
   return 4 * (4 * tiling.across + 2 * side.halo);
 }
 
-/** The most rows that a block of tiles takes in the buffer. */
+/** The most rows that a block of tiles takes in the buffer; blocks start anew in every chunk. */
 function bufferRows(
   { across, perImage }: Tiling,
   side: Side,
   block: number,
   tiles: number,
+  chunkTiles = tiles,
 ): number {
   let most = 0;
-  for (let first = 0; first < tiles; first += block) {
-    const last = Math.min(tiles, first + block);
+  const row = (tile: number) => Math.floor((tile % perImage) / across);
+  for (let first = 0; first < tiles;) {
+    const chunkEnd = (Math.floor(first / chunkTiles) + 1) * chunkTiles;
+    const last = Math.min(tiles, first + block, chunkEnd);
     let rows = 0;
     for (let tile = first; tile < last;) {
       const end = Math.min(last, (Math.floor(tile / perImage) + 1) * perImage);
-      const row = (t: number) => Math.floor((t % perImage) / across);
       rows += 4 * (row(end - 1) - row(tile) + 1) + side.halo;
       tile = end;
     }
     most = Math.max(most, rows);
+    first = last;
   }
   return most;
 }

@@ -38,6 +38,7 @@ export const WINOGRAD_ARGS = [
   "tiles",
   "block",
   "coutBlock",
+  "coutBlocks",
   "chunkTiles",
   "floor",
   "biased",
@@ -337,20 +338,26 @@ function emitGradient(m: ModuleBuilder, parts: Parts): void {
   const products = emitGradientProducts(m, parts);
   m.func({ ...KERNEL, export: "gradient" }, (f) => {
     const [args, start, end, thread] = f.parameters(4);
-    const [task, scratch, first, last, count, begun, result] = f.locals("i32", 7);
+    const [task, scratch, first, last, count, begun, result, row, rows] = f.locals("i32", 9);
     emitScratch(f, args, thread, scratch);
     f.range(task, start, end, 1, () => {
       f.get(task);
+      word(f, args, "coutBlocks").op("i32.rem_u");
+      word(f, args, "coutBlock").op("i32.mul").set(row);
+      emitExtent(f, () => word(f, args, "cout"), row, () => word(f, args, "coutBlock"), rows);
+      f.get(task);
+      word(f, args, "coutBlocks").op("i32.div_u").tee(first);
+      word(f, args, "chunkBytes").op("i32.mul").get(row);
+      word(f, args, "cin").op("i32.mul").i32(4).op("i32.mul", "i32.add");
+      word(f, args, "u").op("i32.add").set(result).get(first);
       word(f, args, "chunkTiles").op("i32.mul").set(first);
       emitExtent(f, () => word(f, args, "tiles"), first, () => word(f, args, "chunkTiles"), last);
       f.get(first, last).op("i32.add").set(last).i32(0).set(begun);
-      word(f, args, "u").get(task);
-      word(f, args, "chunkBytes").op("i32.mul", "i32.add").set(result);
       f.loop((again) => {
         emitExtent(f, () => f.get(last), first, () => word(f, args, "block"), count);
         f.get(args, scratch, first, count).call(load);
-        f.get(args, scratch, first, count).call(loadOutput);
-        f.get(args, scratch, count, begun, result).call(products).i32(1).set(begun);
+        f.get(args, scratch, first, count, row, rows).call(loadOutput);
+        f.get(args, scratch, count, begun, result, rows).call(products).i32(1).set(begun);
         f.get(first, count).op("i32.add").tee(first).get(last).op("i32.lt_s").brIf(again);
       });
     });
@@ -399,28 +406,27 @@ function emitGradientInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionH
   });
 }
 
-/** `(args, scratch, first, count)`: the output's gradient, transformed, in rows of tiles. */
+/** `(args, scratch, first, count, row, rows)`: some channels of the output's gradient, in rows of tiles. */
 function emitGradientOutput(m: ModuleBuilder, { tiles, gradient }: Parts): FunctionHandle {
-  return m.func({ params: ["i32", "i32", "i32", "i32"] }, (f) => {
-    const [args, scratch, first, count] = f.parameters(4);
+  return m.func({ params: Array.from({ length: 6 }, () => "i32" as const) }, (f) => {
+    const [args, scratch, first, count, row, rows] = f.parameters(6);
     const [side, table, segments, segmentCount, planes, channel] = f.locals("i32", 6);
-    const [tile, entry, dst, rowBytes, buffer, point, cout] = f.locals("i32", 7);
+    const [tile, entry, dst, rowBytes, buffer, point] = f.locals("i32", 6);
     f.get(args).i32(SIDES + 4 * SIDE_WORDS).op("i32.add").set(side);
     place(f, args, scratch, "tableAt2").set(table);
     place(f, args, scratch, "segmentsAt2").set(segments);
     place(f, args, scratch, "planesAt2").set(planes);
     place(f, args, scratch, "bufferAt").set(buffer);
     word(f, args, "mPoint").set(point);
-    word(f, args, "cout").set(cout);
     sideWord(f, side, SIDE.rowBytes).set(rowBytes);
     f.get(side, first, first, count).op("i32.add").get(table, segments).call(tiles.build);
     f.set(segmentCount);
     emitFillTable(f, table, count);
     f.get(planes).i32(0);
     sideWord(f, side, SIDE.planeBytes).fill();
-    f.range(channel, 0, cout, 1, () => {
+    f.range(channel, 0, rows, 1, () => {
       f.get(side, segments, segmentCount);
-      word(f, args, "y").get(channel, planes).call(tiles.copy);
+      word(f, args, "y").get(row, channel).op("i32.add").get(planes).call(tiles.copy);
       f.get(table).set(entry);
       place(f, args, scratch, "mAt").get(channel);
       word(f, args, "block").op("i32.mul").i32(4).op("i32.mul", "i32.add").set(dst);
@@ -434,10 +440,10 @@ function emitGradientOutput(m: ModuleBuilder, { tiles, gradient }: Parts): Funct
   });
 }
 
-/** `(args, scratch, count, begun, result)`: adds the block to dU. */
+/** `(args, scratch, count, begun, result, rows)`: adds the block to dU. */
 function emitGradientProducts(m: ModuleBuilder, { panels }: Parts): FunctionHandle {
-  return m.func({ params: Array.from({ length: 5 }, () => "i32" as const) }, (f) => {
-    const [args, scratch, count, begun, result] = f.parameters(5);
+  return m.func({ params: Array.from({ length: 6 }, () => "i32" as const) }, (f) => {
+    const [args, scratch, count, begun, result, rows] = f.parameters(6);
     const [point, channel, width, a, aRow, b, c, cRow, init, initRow, cin] = f.locals("i32", 11);
     const floor = f.local("f32");
     f.f32(-Infinity).set(floor);
@@ -457,8 +463,7 @@ function emitGradientProducts(m: ModuleBuilder, { panels }: Parts): FunctionHand
         f.get(c, scratch, begun).op("select").set(init);
         f.get(cRow).i32(0).get(begun).op("select").set(initRow);
         emitCall(f, panels, width, () => {
-          f.get(a, aRow, b).i32(4 * PANEL).get(count, c, cRow, init, initRow);
-          word(f, args, "cout");
+          f.get(a, aRow, b).i32(4 * PANEL).get(count, c, cRow, init, initRow, rows);
         }, floor);
       }));
   });
