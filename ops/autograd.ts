@@ -13,6 +13,8 @@ export type SavePolicy = "inputs" | "output" | "both" | "none";
 /** What a gradient function is given. */
 export interface GradientContext<A extends Attribute = Attribute> {
   readonly attributes: A;
+  /** Number of inputs. */
+  readonly inputs: number;
   /** Whether input `i` wants a gradient. */
   needs(i: number): boolean;
   /** Input `i` as it was, if the operation saves inputs. */
@@ -159,6 +161,7 @@ export class GradientNode {
     }
     const context: GradientContext<never> = {
       attributes: this.#attributes as never,
+      inputs: this.edges.length,
       needs: (i) => this.edges[i] !== undefined,
       input: (i) => this.#restore(this.#inputs[i], `input ${i}`),
       output: (i = 0) => this.#restore(this.#outputs[i], "the output"),

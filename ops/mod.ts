@@ -30,6 +30,8 @@ export * from "./activation.ts";
 export * from "./pool.ts";
 export * from "./norm.ts";
 export * from "./normalize.ts";
+export * from "./loss.ts";
+export * from "./loss_pairs.ts";
 export type { WindowOptions } from "./windows.ts";
 export type { DType, TypedArray } from "./ir/dtype.ts";
 export type { DeviceName } from "./backends/backend.ts";
