@@ -45,14 +45,27 @@ export function transformAffine(
   return result;
 }
 
+/**
+ * PIL's 16.16 fixed-point form of a matrix: steps along x and y, and the start at the middle of the
+ * first pixel.
+ */
+export function fixedPoint(m: AffineMatrix): AffineMatrix {
+  const fix = (value: number): number => Math.floor(value * 65536 + 0.5);
+  return [
+    fix(m[0]),
+    fix(m[1]),
+    fix(m[2] + m[0] * 0.5 + m[1] * 0.5),
+    fix(m[3]),
+    fix(m[4]),
+    fix(m[5] + m[3] * 0.5 + m[4] * 0.5),
+  ];
+}
+
 /** Nearest with 16.16 fixed-point positions: the path that PIL takes for ordinary images. */
 function sampleFixed(image: Image, result: Image, m: AffineMatrix): void {
   const { channels, data, width, height } = image;
-  const fix = (value: number): number => Math.floor(value * 65536 + 0.5);
-  const [stepX, stepY] = [fix(m[0]), fix(m[3])];
-  let rowX = fix(m[2] + m[0] * 0.5 + m[1] * 0.5);
-  let rowY = fix(m[5] + m[3] * 0.5 + m[4] * 0.5);
-  const [downX, downY] = [fix(m[1]), fix(m[4])];
+  const [stepX, downX, startX, stepY, downY, startY] = fixedPoint(m);
+  let [rowX, rowY] = [startX, startY];
   let to = 0;
   for (let y = 0; y < result.height; y++, rowX += downX, rowY += downY) {
     let [xx, yy] = [rowX, rowY];

@@ -91,3 +91,13 @@ export type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer.ts";
 export { loadTokenizer, parseTokenizer, saveTokenizer } from "./tokenizer_file.ts";
 export { loadSonnets, loadText, padSequences, splitTokens, TokenBlocks } from "./text.ts";
 export type { PadSequencesOptions, TokenBlocksOptions } from "./text.ts";
+export { BatchAugment } from "./batch_augment.ts";
+export type { AugmentInput, BatchAugmentOptions } from "./batch_augment.ts";
+export {
+  adjustBrightnessBatch,
+  adjustContrastBatch,
+  normalizeBatch,
+  resizeBatch,
+  rotateBatch,
+  rotationParameters,
+} from "./device_transforms.ts";

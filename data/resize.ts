@@ -1,4 +1,5 @@
 import { checkInteger, checkName } from "./_check.ts";
+import type { HostArray } from "./array.ts";
 import { checkImage, createImage, type Image } from "./image.ts";
 
 /** How pixels between pixels are found. */
@@ -58,8 +59,9 @@ function bicubic(x: number): number {
 }
 
 // PIL keeps 8-bit coefficients in fixed point: 32 bits less 8 of the pixel less 2 of overshoot.
-const PRECISION_BITS = 22;
-const HALF = 1 << (PRECISION_BITS - 1);
+/** Bits after the point of the weights. */
+export const RESAMPLE_BITS = 22;
+const HALF = 1 << (RESAMPLE_BITS - 1);
 
 /** For each output position the first input, the number of inputs, and their weights. */
 interface Taps {
@@ -106,7 +108,7 @@ function computeTaps(from: number, to: number, filter: Filter): Taps {
     for (let k = 0; k < high - low; k++) {
       const weight = sum === 0 ? row[k]! : row[k]! / sum;
       weights[i * width + k] = Math.trunc(
-        weight * (1 << PRECISION_BITS) + (weight < 0 ? -0.5 : 0.5),
+        weight * (1 << RESAMPLE_BITS) + (weight < 0 ? -0.5 : 0.5),
       );
     }
     first[i] = low;
@@ -115,8 +117,28 @@ function computeTaps(from: number, to: number, filter: Filter): Taps {
   return { width, first, count, weights };
 }
 
+/**
+ * The weights of one pass as a dense matrix `[to, from]` in fixed point, for devices that multiply
+ * matrices faster than they gather.
+ */
+export function resampleMatrix(
+  from: number,
+  to: number,
+  interpolation: Exclude<Interpolation, "nearest">,
+): HostArray {
+  checkInteger("resize", "size", to, 1);
+  const { width, first, count, weights } = tapsFor(from, to, interpolation);
+  const data = new Int32Array(to * from);
+  for (let i = 0; i < to; i++) {
+    for (let k = 0; k < count[i]!; k++) {
+      data[i * from + first[i]! + k] = weights[i * width + k]!;
+    }
+  }
+  return { dtype: "int32", shape: [to, from], data };
+}
+
 function clip(sum: number): number {
-  const value = sum >> PRECISION_BITS;
+  const value = sum >> RESAMPLE_BITS;
   return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
