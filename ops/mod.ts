@@ -35,3 +35,5 @@ export * from "./loss_pairs.ts";
 export type { WindowOptions } from "./windows.ts";
 export type { DType, TypedArray } from "./ir/dtype.ts";
 export type { DeviceName } from "./backends/backend.ts";
+export { compile, type CompiledFunction, type CompileOptions, hostScalar } from "./compiled.ts";
+export * from "./memory.ts";
