@@ -53,10 +53,16 @@ export class Simplifier {
   readonly #normal: Map<Expr, Expr> = new Map();
   readonly #ranges: Map<Expr, Range> = new Map();
   readonly #children: Map<Expr, Simplifier> = new Map();
+  /** The simplifier without facts. */
+  readonly #root: Simplifier;
 
-  /** @param interner Shared with the simplifier that this one was made from. */
-  constructor(interner: Interner = new Interner(), facts: ReadonlyMap<string, Range> = new Map()) {
-    this.#interner = interner;
+  /**
+   * @param root The simplifier without facts that shares its nodes with this one.
+   * @param facts Ranges of forms by their keys.
+   */
+  constructor(root?: Simplifier, facts: ReadonlyMap<string, Range> = new Map()) {
+    this.#root = root ?? this;
+    this.#interner = root ? root.#interner : new Interner();
     this.#facts = facts;
   }
 
@@ -159,7 +165,7 @@ export class Simplifier {
       const key = this.key(bound.form);
       facts.set(key, intersect(facts.get(key) ?? bound.range, bound.range));
     }
-    const child = facts.size === 0 ? this : new Simplifier(this.#interner, facts);
+    const child = facts.size === 0 ? this : new Simplifier(this.#root, facts);
     this.#children.set(guard, child);
     return child;
   }
@@ -167,6 +173,8 @@ export class Simplifier {
   #rebuild(x: Expr): Expr {
     switch (x.kind) {
       case "load": {
+        // A load inside a guarded index is read before the guard is looked at: it must be safe alone.
+        if (this.#root !== this) return this.#root.simplify(x);
         const guard = x.guard && this.simplify(x.guard);
         if (guard && isConst(guard, 0)) return this.constant(0, x.dtype);
         if (guard === undefined || isConst(guard)) {

@@ -161,6 +161,14 @@ Deno.test("simplifyIndex() uses the bounds that a guard states", () => {
   assertEquals(text(padded.index), text(sub(add(mul(h, int(10)), w), int(11))));
 });
 
+Deno.test("simplifyIndex() keeps the guard of a load inside a guarded index", () => {
+  const guard = le(int(1), J);
+  const place = load(0, "int32", sub(J, int(1)), guard);
+  const after = simplifyIndex(load(3, "float32", place, guard));
+  assert(after.kind === "load" && after.index.kind === "load");
+  assert(after.index.guard !== undefined);
+});
+
 /** A random expression; quotients of what may be negative are kept out by `abs`. */
 function randomIndex(random: Random, shape: readonly number[], depth: number): Expr {
   if (depth === 0) {

@@ -1,0 +1,45 @@
+/** The memory plan: which buffers a graph needs, and which of them each kernel is bound to. */
+import type { Graph, Plan, PlanBuffer, PlanStep } from "./graph.ts";
+import { outputElements } from "./plan_cost.ts";
+import { type Home, placeValues, type Storage } from "./memory_place.ts";
+import { assignSlots } from "./memory_slots.ts";
+
+/**
+ * A static list of kernels over buffers, temporaries sharing memory. States are updated in place:
+ * whoever reads an old value runs before it is overwritten, or reads a copy. Results have buffers of
+ * their own, one each.
+ */
+export function planGraph(graph: Graph): Plan {
+  const placement = placeValues(graph);
+  const { nodes, homes, results } = placement;
+  const buffers: PlanBuffer[] = [];
+  const numbers = new Map<Storage, number>();
+  for (const value of [...graph.inputs, ...graph.states, ...results]) {
+    const { storage } = homes.get(value)!;
+    if (numbers.has(storage)) continue;
+    const { role, bytes } = storage;
+    numbers.set(storage, buffers.push({ role, bytes, value: storage.value }) - 1);
+  }
+  for (const slot of assignSlots(placement)) {
+    const buffer = buffers.push({ role: "temporary", bytes: slot.bytes, value: undefined }) - 1;
+    for (const storage of slot.storages) numbers.set(storage, buffer);
+  }
+  function bind({ storage, offset }: Home): { buffer: number; offset: number } {
+    return { buffer: numbers.get(storage)!, offset };
+  }
+  const steps: PlanStep[] = [];
+  for (const node of nodes) {
+    if (node.kind !== "kernel") continue;
+    const { kernel, label } = node;
+    // Kernels that write nothing are no work, and devices need not know how to do none.
+    if (kernel.outputs.every((_, i) => outputElements(kernel, i) === 0)) continue;
+    const values = [...node.inputs, ...node.outputs];
+    steps.push({ kernel, label, arguments: values.map((v) => bind(homes.get(v)!)) });
+  }
+  return { buffers, steps, results: results.map((v) => bind(homes.get(v)!)) };
+}
+
+/** Bytes of temporary memory that a plan needs. */
+export function temporaryBytes(plan: Plan): number {
+  return plan.buffers.reduce((sum, b) => b.role === "temporary" ? sum + b.bytes : sum, 0);
+}
