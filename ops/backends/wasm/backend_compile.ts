@@ -5,7 +5,7 @@
  */
 import type { Kernel } from "../../ir/kernel.ts";
 import { CodeModule } from "./emit.ts";
-import { type KernelPass, type LoweredKernel, plainSlots } from "./emit_nest.ts";
+import { type KernelPass, type LoweredKernel, plainSlots, type PlanPass } from "./emit_nest.ts";
 import { lowerMap } from "./map.ts";
 import { hostImports } from "./math_f64.ts";
 import type { WasmMemory } from "./memory.ts";
@@ -30,19 +30,19 @@ export interface ProgramPass {
 
 /** A kernel as loaded. */
 export interface Program {
-  readonly passes: readonly ProgramPass[];
+  readonly passes: readonly (ProgramPass | PlanPass)[];
   /** Bytes of scratch arrays, bound behind the outputs. */
   readonly scratch: readonly number[];
 }
 
-function lower(kernel: Kernel, memory: WasmMemory): LoweredKernel {
+function lower(kernel: Kernel, memory: WasmMemory, threads: number): LoweredKernel {
   switch (kernel.kind) {
     case "map":
       return { passes: [lowerMap(kernel, plainSlots(kernel))], scratch: [] };
     case "reduce":
       return lowerReduce(kernel);
     case "contract":
-      return lowerContract(kernel);
+      return lowerContract(kernel, threads);
     case "scatter":
       return lowerScatter(kernel);
     case "scan":
@@ -77,11 +77,12 @@ export function compileKernels(
   memory: WasmMemory,
   pool: WorkerPool,
 ): Program[] {
-  const lowered = kernels.map((kernel) => lower(kernel, memory));
+  const lowered = kernels.map((kernel) => lower(kernel, memory, pool.threads));
   const module = new CodeModule(memory.shared);
   const names: string[] = [];
   const pending = lowered.map(({ passes }) =>
     passes.map((pass) => {
+      if ("plan" in pass) return pass;
       if (pass.direct || pass.host.size > 0) return { pass, name: -1 };
       const name = names.push(`k${names.length}`) - 1;
       pass.emit(module, names[name]!);
@@ -91,11 +92,15 @@ export function compileKernels(
   const loaded = names.length > 0 ? pool.load(module.builder.build(), names) : [];
   return lowered.map(({ scratch }, i) => ({
     scratch,
-    passes: pending[i]!.map(({ pass, name }) => ({
-      kernel: name < 0 ? -1 : loaded[name]!,
-      direct: name < 0 ? loadDirect(pass, memory) : undefined,
-      units: pass.units,
-      grain: pass.grain,
-    })),
+    passes: pending[i]!.map((item) => {
+      if ("plan" in item) return item;
+      const { pass, name } = item;
+      return {
+        kernel: name < 0 ? -1 : loaded[name]!,
+        direct: name < 0 ? loadDirect(pass, memory) : undefined,
+        units: pass.units,
+        grain: pass.grain,
+      };
+    }),
   }));
 }

@@ -1,12 +1,33 @@
 /**
- * Code for `contract` kernels.
+ * Code for `contract` kernels: packed matrix products (`gemm.ts`), Winograd convolutions
+ * (`winograd.ts`), or plain sums of products where neither fits.
  *
  * @module
  */
-import { mul } from "../../ir/expr.ts";
-import type { ContractKernel, ReduceKernel } from "../../ir/kernel.ts";
-import { type LoweredKernel, plainSlots } from "./emit_nest.ts";
-import { lowerReduce, lowerReducePass } from "./reduce.ts";
+import { type Expr, mul, rewrite } from "../../ir/expr.ts";
+import { type ContractKernel, kernelKey, type ReduceKernel, sizeOf } from "../../ir/kernel.ts";
+import { emitHookFunction, emitPackFunction, GROUPS } from "./contract_tiles.ts";
+import {
+  biasPlace,
+  type Plain,
+  plainOperand,
+  type Product,
+  productOf,
+  simpleEpilogue,
+} from "./contract_shape.ts";
+import { lowerConvolution } from "./contract_winograd.ts";
+import { CodeModule } from "./emit.ts";
+import { type LoweredKernel, type OperandPlace, plainSlots } from "./emit_nest.ts";
+import type { Node } from "./emit_node.ts";
+import { type ExternalMatrix, type GemmProblem, planGemm, type StridedMatrix } from "./gemm.ts";
+import { GEMM_ARGS } from "./gemm_args.ts";
+import type { KernelModule } from "./kernel_plan.ts";
+import { lowerReduce } from "./reduce.ts";
+
+/** Products of fewer multiplications are summed without packing. */
+const SMALLEST_PRODUCT = 512;
+/** Fewer rows or columns do not pay for packing an operand that must be computed. */
+const SMALLEST_SIDE = 4;
 
 /** The contraction as a plain sum of products: any dtype, any operand, no packing. */
 export function asReduce(kernel: ContractKernel): ReduceKernel {
@@ -21,7 +42,163 @@ export function asReduce(kernel: ContractKernel): ReduceKernel {
 }
 
 /** Lowers a contract kernel. */
-export function lowerContract(kernel: ContractKernel): LoweredKernel {
-  void plainSlots, lowerReducePass;
-  return lowerReduce(asReduce(kernel));
+export function lowerContract(kernel: ContractKernel, threads: number): LoweredKernel {
+  return lowerConvolution(kernel, threads) ?? lowerProduct(kernel, threads) ??
+    lowerReduce(asReduce(kernel));
+}
+
+/** The kernel with rows and columns exchanged. */
+function exchanged(kernel: ContractKernel): ContractKernel {
+  const [batch, m, n] = [kernel.batch.length, kernel.m.length, kernel.n.length];
+  const change = (x: Expr) =>
+    rewrite(x, {
+      axis: (a) => {
+        if (a.axis < batch || a.axis >= batch + m + n) return a;
+        return { ...a, axis: a.axis < batch + m ? a.axis + n : a.axis - m };
+      },
+    });
+  return {
+    ...kernel,
+    m: kernel.n,
+    n: kernel.m,
+    a: change(kernel.b),
+    b: change(kernel.a),
+    outputs: kernel.outputs.map((o) => ({
+      ...o,
+      value: change(o.value),
+      index: change(o.index!),
+    })),
+    convolution: undefined,
+  };
+}
+
+function lowerProduct(kernel: ContractKernel, threads: number): LoweredKernel | undefined {
+  if (kernel.dtype !== "float32" || kernel.a.dtype !== "float32") return undefined;
+  const size = sizeOf([...kernel.batch, ...kernel.m, ...kernel.n, ...kernel.k]);
+  if (size < SMALLEST_PRODUCT || kernel.outputs.some((o) => o.dtype === "float64")) {
+    return undefined;
+  }
+  const product = productOf(kernel);
+  // Rows of C must be contiguous.
+  const { c } = product;
+  if (c && c.column !== 1 && product.n > 1 && (c.row === 1 || product.m === 1)) {
+    return lowerOriented(exchanged(kernel), threads);
+  }
+  return lowerOriented(kernel, threads, product);
+}
+
+function lowerOriented(
+  kernel: ContractKernel,
+  threads: number,
+  product: Product = productOf(kernel),
+): LoweredKernel | undefined {
+  const p = product;
+  const { c } = p;
+  if (c === undefined || (c.column !== 1 && p.n > 1)) return undefined;
+  if (kernel.outputs[0]!.dtype !== "float32") return undefined;
+  const a = plainOperand(p.a, p.loops, "m", "k");
+  const b = plainOperand(p.b, p.loops, "k", "n");
+  if ((!a && p.n < SMALLEST_SIDE) || (!b && p.m < SMALLEST_SIDE)) return undefined;
+  const build = new ProductBuilder(kernel, p, threads);
+  return build.lower(a, b, c);
+}
+
+/** Puts a plan together from operands and what follows. */
+class ProductBuilder {
+  readonly #kernel: ContractKernel;
+  readonly #product: Product;
+  readonly #threads: number;
+  readonly #key: string;
+  readonly #places: Record<string, OperandPlace> = { args: "args", scratch: { scratch: 0 } };
+  /** The left operand's packed row, known once the product is planned. */
+  #kBlock = 0;
+
+  constructor(kernel: ContractKernel, product: Product, threads: number) {
+    this.#kernel = kernel;
+    this.#product = product;
+    this.#threads = threads;
+    this.#key = kernelKey(kernel);
+  }
+
+  lower(a: Plain | undefined, b: Plain | undefined, c: Plain): LoweredKernel {
+    const { m, n, k, batches } = this.#product;
+    const simple = simpleEpilogue(this.#product);
+    this.#places.c = { slot: this.#kernel.inputs.length };
+    const problem: GemmProblem = {
+      m,
+      n,
+      k,
+      batches,
+      a: a ? this.#strided(a, "a") : this.#packed("m"),
+      b: b ? this.#strided(b, "b") : this.#packed("n"),
+      c: { row: n === 1 ? Math.max(1, c.row) : c.row, column: 1, batches: c.batches },
+      bias: simple?.bias?.side,
+      relu: simple?.relu ?? false,
+      hook: simple ? undefined : this.#hook(),
+      threads: this.#threads,
+    };
+    if (simple?.bias) this.#places.bias = biasPlace(simple.bias.load);
+    const plan = planGemm(problem);
+    const job = plan.jobs.find((j) => j.name === "gemm");
+    const word = job?.args[GEMM_ARGS.indexOf("kBlock")];
+    this.#kBlock = typeof word === "number" ? word : 0;
+    return {
+      passes: [{ plan, places: this.#places }],
+      scratch: [plan.scratchBytes],
+    };
+  }
+
+  #strided(x: Plain, operand: string): StridedMatrix {
+    this.#places[operand] = { slot: x.slot };
+    return { row: x.row, column: x.column, batches: x.batches };
+  }
+
+  /** A module with one function, made when the plan is bound. */
+  #module(name: string, emit: (module: CodeModule) => void): KernelModule {
+    return {
+      key: `${name}|${this.#key}`,
+      names: [name],
+      build: (shared) => {
+        const module = new CodeModule(shared);
+        emit(module);
+        return module.builder.build();
+      },
+    };
+  }
+
+  #packed(side: "m" | "n"): ExternalMatrix {
+    const p = this.#product;
+    const root = side === "m" ? p.a : p.b;
+    const other = side === "m" ? GROUPS.n : GROUPS.m;
+    const space = { loops: p.loops.filter((l) => l.group !== other), roots: [root] };
+    const module = this.#module(`pack ${side}`, (m) =>
+      emitPackFunction(m, `pack ${side}`, {
+        builder: p.builder,
+        space,
+        side,
+        slots: plainSlots(this.#kernel),
+        sideStep: side === "m" ? 4 * this.#kBlock : 4,
+        kStep: side === "m" ? 4 : 96,
+      }));
+    return { pack: { module, name: `pack ${side}` }, args: { operand: "args" } };
+  }
+
+  /** Everything after the sums, which the product left in the first output's place. */
+  #hook(): ExternalMatrix {
+    const p = this.#product;
+    const kernel = this.#kernel;
+    const inputs = kernel.inputs.length;
+    const c = p.builder.load(inputs, "float32", p.outputs[1]!, undefined);
+    const memo = new Map<Node, Node>();
+    const roots = p.outputs.map((x) => p.builder.substitute(x, new Map(), memo, c));
+    const space = { loops: p.loops.filter((l) => l.group !== GROUPS.k), roots };
+    const slots = plainSlots(kernel);
+    const module = this.#module("hook", (m) =>
+      emitHookFunction(m, "hook", {
+        builder: p.builder,
+        space,
+        slots: { inputs: [...slots.inputs, inputs], outputs: slots.outputs },
+      }));
+    return { pack: { module, name: "hook" }, args: { operand: "args" } };
+  }
 }

@@ -64,7 +64,7 @@ const SPINS = 80_000;
  *
  * @param sharedMemory Whether the memory is shared.
  * @returns A module with `replay(control, list, count): trapped` and
- * `work(control, thread, modules, functions): reason`.
+ * `work(control, thread, modules): reason`.
  */
 export function driverModule(sharedMemory: boolean): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder({ sharedMemory });
@@ -169,11 +169,11 @@ function emitPublish(
   f.release(units);
 }
 
-/** `work(control, thread, modules, functions)`: claims units until there is a reason to return. */
+/** `work(control, thread, modules)`: claims units until there is a reason to return. */
 function emitWork(m: ModuleBuilder, unit: FunctionHandle): void {
-  const params = ["i32", "i32", "i32", "i32"] as const;
+  const params = ["i32", "i32", "i32"] as const;
   m.func({ params, results: ["i32"], export: "work" }, (f) => {
-    const [control, thread, modules, functions] = f.parameters(4);
+    const [control, thread, modules] = f.parameters(3);
     const [slot, claim] = f.locals("i32", 2);
     f.get(control).i32(CONTROL.slots).op("i32.add");
     f.get(thread).i32(CONTROL.slotSize).op("i32.mul", "i32.add").set(slot);
@@ -183,7 +183,8 @@ function emitWork(m: ModuleBuilder, unit: FunctionHandle): void {
         emitIdle(f, control, modules, claim);
         f.get(slot).i32(1).memory("i32.store");
       });
-      f.get(control).memory("i32.load", CONTROL.job + JOB.kernel).get(functions).op("i32.ge_s");
+      // All modules, not the job's own alone: a kernel calls functions of others by number.
+      f.get(control).memory("i32.atomic.load", CONTROL.published).get(modules).op("i32.ne");
       f.if(() => {
         f.get(slot, claim).memory("i32.store", 4);
         f.i32(REASON.load).op("return");

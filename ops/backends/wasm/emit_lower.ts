@@ -383,6 +383,22 @@ export class Lowering {
     }, { variant: true });
   }
 
+  /** An effect that writes a value `stride` elements per step of `counter` behind `row`. */
+  storeAlong(row: Value, counter: Value, stride: number, x: Node): Value {
+    const value = this.stored(x);
+    const address = this.#plus(row, 4 * stride, counter);
+    if (this.#vectorAxis === undefined) {
+      return this.#table.fresh(undefined, [address, value], (f, [a, v]) => {
+        f.get(a!, v!);
+        if (value.type === "v128") f.memoryLane("v128.store32_lane", 0);
+        else f.memory("i32.store");
+      });
+    }
+    return this.#table.fresh(undefined, [address, this.storedVector(x)], (f, [a, v], copy) => {
+      emitStridedStore(f, a!, v!, stride, copy);
+    }, { variant: true });
+  }
+
   /** The value as stored, in all lanes. */
   storedVector(x: Node): Value {
     const lanes = this.vector(x);

@@ -9,6 +9,7 @@ import { type FunctionBuilder, KERNEL, type Local, type Operand } from "./assemb
 import { type CodeModule, Emission, emitVectorLoop, type Value } from "./emit.ts";
 import type { Loop } from "./emit_axes.ts";
 import { type Node, visitNodes } from "./emit_node.ts";
+import type { KernelPlan } from "./kernel_plan.ts";
 import { boundValue, type Frame, Lowering, ValueTable } from "./emit_lower.ts";
 
 /** Where a pass finds its arrays: positions in the argument block. */
@@ -31,9 +32,21 @@ export interface KernelPass {
   readonly direct?: (args: number, start: number, end: number, thread: number) => void;
 }
 
+/** What an operand of a plan is: the argument block, or a binding or scratch array and an offset. */
+export type OperandPlace =
+  | "args"
+  | { readonly slot: number; readonly bytes?: number }
+  | { readonly scratch: number };
+
+/** Jobs that a kernel family planned, and where its operands are. */
+export interface PlanPass {
+  readonly plan: KernelPlan;
+  readonly places: Readonly<Record<string, OperandPlace>>;
+}
+
 /** Passes in order, and the sizes in bytes of scratch arrays bound behind the outputs. */
 export interface LoweredKernel {
-  readonly passes: readonly KernelPass[];
+  readonly passes: readonly (KernelPass | PlanPass)[];
   readonly scratch: readonly number[];
 }
 

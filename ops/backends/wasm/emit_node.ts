@@ -394,11 +394,16 @@ export class NodeBuilder {
     }
   }
 
-  /** The same value with axes replaced. */
-  substitute(x: Node, axes: ReadonlyMap<number, Node>, memo: Map<Node, Node>): Node {
+  /** The same value with axes, and with `sum` the results of reductions, replaced. */
+  substitute(
+    x: Node,
+    axes: ReadonlyMap<number, Node>,
+    memo: Map<Node, Node>,
+    sum?: Node,
+  ): Node {
     const known = memo.get(x);
     if (known !== undefined) return known;
-    const again = (y: Node) => this.substitute(y, axes, memo);
+    const again = (y: Node) => this.substitute(y, axes, memo, sum);
     let node: Node = x;
     if (x.kind === "axis") node = axes.get(x.axis) ?? x;
     else if (x.kind === "affine") {
@@ -406,7 +411,7 @@ export class NodeBuilder {
     } else if (x.kind === "load") {
       node = this.load(x.input, x.dtype, again(x.index), x.guard && again(x.guard));
     } else if (x.kind === "call") node = this.call(x.op, x.args.map(again), x.dtype);
-    else if (x.kind === "acc") node = this.acc(x.slot, x.dtype);
+    else if (x.kind === "acc") node = sum ?? x;
     memo.set(x, node);
     return node;
   }

@@ -49,7 +49,7 @@ function start({ memory, driver, control, thread, offsets: at }) {
   const load = (bytes) => new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports;
   const { work } = load(driver);
   const slot = (control + at.slots + thread * at.slotSize) >>> 2;
-  let modules = 0, functions = 0, link = control + at.firstModule;
+  let modules = 0, link = control + at.firstModule;
   const next = () => {
     const record = words()[link >>> 2] >>> 0;
     const [base, text, size] = words().subarray((record >>> 2) + 1, (record >>> 2) + 4);
@@ -59,7 +59,6 @@ function start({ memory, driver, control, thread, offsets: at }) {
     const exported = load(own.slice(text));
     while (table.length < base + names.length) table.grow(table.length);
     names.forEach((name, i) => table.set(base + i, exported[name]));
-    functions = base + names.length;
     link = record;
     modules++;
   };
@@ -77,7 +76,7 @@ function start({ memory, driver, control, thread, offsets: at }) {
   Atomics.add(words(), (control + at.ready) >>> 2, 1);
   for (;;) {
     try {
-      if (work(control, thread, modules, functions) === 2) return;
+      if (work(control, thread, modules) === 2) return;
       while (modules < Atomics.load(words(), (control + at.published) >>> 2)) next();
     } catch (error) {
       report(error);

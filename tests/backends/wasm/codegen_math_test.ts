@@ -63,7 +63,7 @@ const UNARY: Partial<Record<ScalarName, readonly [low: number, high: number, ulp
   asin: [-1, 1, 1],
   acos: [-1, 1, 1],
   atan: [-50, 50, 1],
-  erf: [-5, 5, 4],
+  erf: [-5, 5, 5],
   erfc: [-5, 11, 4],
   sqrt: [0, 100, 1],
   floor: [-5, 5, 0],
