@@ -25,7 +25,9 @@ export function blendByte(from: number, to: number, factor: number): number {
 /** All 256 results of a blend with a constant. */
 function blendTable(from: number, factor: number): Uint8Array {
   const rounded = Math.fround(factor);
-  return Uint8Array.from({ length: 256 }, (_, byte) => blendByte(from, byte, rounded));
+  const table = new Uint8Array(256);
+  for (let byte = 0; byte < 256; byte++) table[byte] = blendByte(from, byte, rounded);
+  return table;
 }
 
 function mapBytes(image: Image, table: Uint8Array): Image {

@@ -8,6 +8,7 @@ export function isGzip(bytes: Uint8Array): boolean {
 /**
  * Expands gzip data with the platform's `DecompressionStream`, and never past `limit` bytes.
  *
+ * @param op Public name of the caller, for the error message.
  * @param bytes Compressed data.
  * @param limit Most bytes that the result may have.
  * @param source Name for the error message.
@@ -15,6 +16,7 @@ export function isGzip(bytes: Uint8Array): boolean {
  * @throws {FormatError} If the data is corrupt, truncated, or expands past `limit`.
  */
 export async function gunzip(
+  op: string,
   bytes: Uint8Array<ArrayBuffer>,
   limit: number,
   source?: string | undefined,
@@ -28,14 +30,14 @@ export async function gunzip(
     try {
       result = await reader.read();
     } catch {
-      throw new FormatError("gunzip", "data is corrupt or truncated", source);
+      throw new FormatError(op, "gzip data is corrupt or truncated", source);
     }
     if (result.done) break;
     chunks.push(result.value);
     length += result.value.length;
     if (length > limit) {
       await reader.cancel();
-      throw new FormatError("gunzip", `data expands past the limit of ${limit} bytes`, source);
+      throw new FormatError(op, `gzip data expands past the limit of ${limit} bytes`, source);
     }
   }
   const joined = new Uint8Array(length);

@@ -133,5 +133,5 @@ export async function readIdx(path: string | URL): Promise<IdxArray> {
 /** Reads a file and expands it where it is gzipped. */
 export async function readExpanded(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await readFile(path);
-  return isGzip(bytes) ? await gunzip(bytes, EXPANDED_LIMIT, String(path)) : bytes;
+  return isGzip(bytes) ? await gunzip("readIdx", bytes, EXPANDED_LIMIT, String(path)) : bytes;
 }

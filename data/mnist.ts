@@ -55,7 +55,8 @@ export interface LoadMnistOptions {
  */
 export async function loadMnist(options: LoadMnistOptions = {}): Promise<LabeledImages> {
   const { train = true, verify = true } = options;
-  const root = options.root ?? `${await locatePackage(PACKAGE.name, PACKAGE.version)}data/`;
+  const root = options.root ??
+    `${await locatePackage("loadMnist", PACKAGE.name, PACKAGE.version)}data/`;
   const part = train ? "train" : "t10k";
   const count = train ? 60000 : 10000;
   const images = await readPart("loadMnist", root, `${part}-images-idx3-ubyte`);

@@ -51,7 +51,7 @@ interface WorkerReply {
  * @throws {Error} If this is no worker thread.
  *
  * @example A module for `workers: { module: new URL("./digits.ts", import.meta.url) }`
- * ```ts no-eval
+ * ```ts ignore
  * import { loadMnist, serveDataset, ToTensor } from "@tensaurus/core/data";
  *
  * await serveDataset(async () => (await loadMnist()).withTransform(new ToTensor()));

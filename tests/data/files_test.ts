@@ -28,9 +28,11 @@ Deno.test("listFolder() throws for a missing folder", async () => {
 });
 
 Deno.test("locatePackage() throws for a package that does not exist", async () => {
-  const error = await assertRejects(() => locatePackage("tensaurus-no-such-package", "9.9.9"));
+  const error = await assertRejects(() =>
+    locatePackage("loadMnist", "tensaurus-no-such-package", "9.9.9")
+  );
   assertStringIncludes(
     (error as Error).message,
-    "locatePackage: cannot find tensaurus-no-such-package 9.9.9 (",
+    "loadMnist: cannot find tensaurus-no-such-package 9.9.9 (",
   );
 });

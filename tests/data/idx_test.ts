@@ -74,15 +74,15 @@ Deno.test("readIdx() throws for a truncated gzip file", async () => {
   await writeFile(path, packed.subarray(0, packed.length - 9));
   await assertRejection(
     () => readIdx(path),
-    `gunzip: data is corrupt or truncated: ${path}`,
+    `readIdx: gzip data is corrupt or truncated: ${path}`,
   );
 });
 
 Deno.test("gunzip() stops at its limit", async () => {
   const packed = await gzip(new Uint8Array(1000));
   await assertRejection(
-    () => gunzip(packed, 100),
-    "gunzip: data expands past the limit of 100 bytes",
+    () => gunzip("readIdx", packed, 100),
+    "readIdx: gzip data expands past the limit of 100 bytes",
   );
 });
 

@@ -8,6 +8,7 @@ import {
   type LoaderState,
   MapDataset,
   RandomStream,
+  serveDataset,
   Subset,
   TensorDataset,
 } from "../../data/mod.ts";
@@ -263,4 +264,11 @@ Deno.test("TensorDataset rows come back stacked as they were", async () => {
   ) {
     assertEquals(batch, [x, y]);
   }
+});
+
+Deno.test("serveDataset() throws outside of a worker thread", async () => {
+  await assertRejection(
+    () => serveDataset(new Numbers(1)),
+    "serveDataset: this is no worker thread (see DataLoader workers)",
+  );
 });

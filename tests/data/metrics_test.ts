@@ -16,15 +16,11 @@ import { assertMessage } from "./_errors.ts";
 interface MetricsCase {
   y: number[];
   pred: number[];
-  report: string;
-  confusion: number[][];
   dict: Record<string, Record<string, number>>;
 }
 
-Deno.test("metrics give scikit-learn's results on all reference cases", async () => {
-  for (const { y, pred, report, confusion, dict } of await readCases<MetricsCase>("data.metrics")) {
-    assertEquals(classificationReport(y, pred), report);
-    assertEquals(confusionMatrix(y, pred), confusion);
+Deno.test("classificationScores() gives scikit-learn's numbers on all reference cases", async () => {
+  for (const { y, pred, dict } of await readCases<MetricsCase>("data.metrics")) {
     const scores = classificationScores(y, pred);
     for (const [i, name] of scores.names.entries()) {
       assertAlmostEquals(scores.classes[i]!.f1Score, dict[name]!["f1-score"]!);

@@ -35,8 +35,13 @@ Deno.test("loadText() throws for text that is empty or no UTF-8", async () => {
 });
 
 Deno.test("importPackage() throws for a package that does not exist", async () => {
-  const error = await assertRejects(() => importPackage("tensaurus-no-such-package", "9.9.9"));
-  assertStringIncludes((error as Error).message, "cannot find tensaurus-no-such-package 9.9.9 (");
+  const error = await assertRejects(() =>
+    importPackage("loadSonnets", "tensaurus-no-such-package", "9.9.9")
+  );
+  assertStringIncludes(
+    (error as Error).message,
+    "loadSonnets: cannot find tensaurus-no-such-package 9.9.9 (",
+  );
 });
 
 Deno.test("TokenBlocks gives every offset with stride 1", () => {
