@@ -36,7 +36,10 @@ export interface StridedMatrix {
   readonly operand?: string;
 }
 
-/** A matrix that a function computes while it is packed; see `PACK` in `gemm_args.ts`. */
+/**
+ * A matrix that a function computes while it is packed, or a hook; see `PACK` and `HOOK` in
+ * `gemm_args.ts`.
+ */
 export interface ExternalMatrix {
   /** The function. */
   readonly pack: FunctionWord;

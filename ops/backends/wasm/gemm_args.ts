@@ -65,12 +65,14 @@ export const MODES = {
 export const STARTS = { zero: 0, column: 1, row: 2, add: 3 } as const;
 
 /**
- * What an external pack function takes: `(args, batch, first, last, kFirst, kLast, dst)`, rows of A
- * or columns of B `[first, last)`. It writes A as `dst[(row − first) · kPad + (k − kFirst)]`, kPad
- * the `kBlock` of the plan, and B, of which it is asked for 24 columns at most, as
- * `dst[(k − kFirst) · 24 + (column − first)]`.
+ * What an external pack function takes: `(args, batch, first, last, kFirst, kLast, dst, dstRow)`,
+ * rows of A or columns of B `[first, last)`, k `[kFirst, kLast)`, `dstRow` in bytes. It writes
+ *
+ * - A at `dst + (row − first)·dstRow + (k − kFirst)·4`,
+ * - B, of which it is asked for 24 columns at most, at `dst + (k − kFirst)·dstRow + (column − first)·4`
+ *   (`dstRow` is 96, `dst` aligned to 128; columns up to 24 may be written with anything).
  */
-export const PACK: Signature = { params: ["i32", "i32", "i32", "i32", "i32", "i32", "i32"] };
+export const PACK: Signature = { params: Array.from({ length: 8 }, () => "i32" as const) };
 
 /** A hook: `(args, batch, rowFirst, rowLast, columnFirst, columnLast)` of a finished tile of C. */
 export const HOOK: Signature = { params: ["i32", "i32", "i32", "i32", "i32", "i32"] };

@@ -170,7 +170,7 @@ function emitBlock(m: ModuleBuilder, packers: Packers, panels: FunctionHandle[])
       });
       mode("aMode", "external").if(() => {
         arg("aPackArgs").get(batch, row, row, rows).op("i32.add").get(k, k, kc).op("i32.add");
-        f.get(packed);
+        f.get(packed, packedRow);
         arg("aPack").callIndirect(PACK);
       });
       f.get(packed).set(a).get(packedRow).set(aRow);
@@ -232,7 +232,7 @@ function emitColumns(f: FunctionBuilder, l: ColumnLocals, packers: Packers): voi
       });
       mode("external").if(() => {
         arg("bPackArgs").get(batch, first, first, width).op("i32.add").get(k, k, kc).op("i32.add");
-        f.get(packed);
+        f.get(packed, bStep);
         arg("bPack").callIndirect(PACK);
       });
       f.get(packed).set(b);

@@ -1,6 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
+import { ModuleBuilder } from "../../../ops/backends/wasm/assembler.ts";
+import type { FunctionBuilder, Operand } from "../../../ops/backends/wasm/assembler.ts";
+import { HOOK, PACK } from "../../../ops/backends/wasm/gemm_args.ts";
 import { planGemm } from "../../../ops/backends/wasm/gemm.ts";
 import type { GemmProblem } from "../../../ops/backends/wasm/gemm.ts";
+import type { KernelModule } from "../../../ops/backends/wasm/kernel_plan.ts";
 import { memory, pool, prepare, randomBlock } from "./_harness.ts";
 
 const MARK = 12345;
@@ -175,4 +179,85 @@ Deno.test("gemm gives the same bits for any number of threads", () => {
     return memory.view(c.address, m * n, "f32").slice();
   });
   for (const result of results) assert(result.every((x, i) => x === results[0]![i]));
+});
+
+/** `args + (row · rowStride + column) · 4 + batch · batchBytes`. */
+function pushAddress(
+  f: FunctionBuilder,
+  base: Operand,
+  row: Operand,
+  stride: number,
+  column: Operand,
+): FunctionBuilder {
+  f.push(base, row).i32(stride).op("i32.mul").push(column).op("i32.add").i32(4);
+  return f.op("i32.mul", "i32.add");
+}
+
+/** Operands `2·a + batch` and `b + 1` from matrices of m × k and k × n, and a hook that adds 100. */
+function externalModule(k: number, n: number): KernelModule {
+  const build = (sharedMemory: boolean) => {
+    const m = new ModuleBuilder({ sharedMemory });
+    m.importMemory();
+    for (const name of ["packA", "packB"]) {
+      m.func({ ...PACK, export: name }, (f) => {
+        const [args, batch, first, last, kFirst, kLast, dst, dstRow] = f.parameters(8);
+        const [i, l, row] = f.locals("i32", 3);
+        const isA = name === "packA";
+        f.range(i, first, last, 1, () =>
+          f.range(l, kFirst, kLast, 1, () => {
+            f.get(...(isA ? [i, first] : [l, kFirst])).op("i32.sub").get(dstRow).op("i32.mul");
+            f.get(dst).op("i32.add").set(row);
+            f.get(row, ...(isA ? [l, kFirst] : [i, first])).op("i32.sub").i32(4);
+            f.op("i32.mul", "i32.add");
+            if (isA) pushAddress(f, args, i, k, l);
+            else pushAddress(f, args, l, n, i);
+            f.memory("f32.load");
+            if (isA) f.f32(2).op("f32.mul").get(batch).op("f32.convert_i32_s", "f32.add");
+            else f.f32(1).op("f32.add");
+            f.memory("f32.store");
+          }));
+      });
+    }
+    m.func({ ...HOOK, export: "hook" }, (f) => {
+      const [args, batch, row, rowEnd, column, columnEnd] = f.parameters(6);
+      const [i, j, at] = f.locals("i32", 3);
+      f.range(i, row, rowEnd, 1, () =>
+        f.range(j, column, columnEnd, 1, () => {
+          f.get(args).memory("i32.load").get(batch).get(args).memory("i32.load", 4);
+          f.op("i32.mul", "i32.add").set(at);
+          pushAddress(f, at, i, n, j).tee(at).get(at).memory("f32.load").f32(100).op("f32.add");
+          f.memory("f32.store");
+        }));
+    });
+    return m.build();
+  };
+  return { key: `external ${k} ${n}`, names: ["packA", "packB", "hook"], build };
+}
+
+Deno.test("gemm packs operands by external functions and calls the hook once per element", () => {
+  for (const [m, n, k, batches] of [[5, 7, 9, 3], [70, 130, 600, 1], [300, 100, 40, 2]] as const) {
+    const module = externalModule(k, n);
+    const [a, b, c] = [randomBlock(m * k), randomBlock(k * n), randomBlock(batches * m * n)];
+    const hookArgs = memory.alloc(8);
+    memory.view(hookArgs, 2, "i32").set([c.address, 4 * m * n]);
+    const plan = planGemm({
+      ...{ m, n, k, batches, threads: pool.threads },
+      a: { pack: { module, name: "packA" }, args: { operand: "a" } },
+      b: { pack: { module, name: "packB" }, args: { operand: "b" } },
+      c: { row: n, column: 1, batches: Array.from({ length: batches }, (_, i) => i * m * n) },
+      hook: { pack: { module, name: "hook" }, args: hookArgs },
+    });
+    const { run, free } = prepare(plan, { a: a.address, b: b.address, c: c.address });
+    run();
+    free();
+    const result = memory.view(c.address, batches * m * n, "f32");
+    for (let at = 0; at < result.length; at++) {
+      const [batch, i, j] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
+      let sum = 100;
+      for (let l = 0; l < k; l++) {
+        sum += (2 * a.values[i * k + l]! + batch) * (b.values[l * n + j]! + 1);
+      }
+      assert(Math.abs(result[at]! - sum) < 1e-3, `C[${i}, ${j}] of ${batch}: ${result[at]} ${sum}`);
+    }
+  }
 });
