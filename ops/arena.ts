@@ -59,7 +59,7 @@ export function perRow(
   layout: ArenaLayout,
   backend: Backend,
   key: string,
-  dtype: "int32" | "bool",
+  dtype: "int32" | "float32" | "bool",
   values: () => ArrayLike<number>,
 ): Tensor {
   let known = constants.get(layout);
@@ -107,28 +107,34 @@ function liesAt(x: Tensor, whole: Tensor, offset: number): boolean {
 }
 
 /** The arena that the tensors already are views of, if they lie in it as the layout says. */
-export function arenaOf(parts: readonly Tensor[], layout: ArenaLayout): Tensor | undefined {
+export function arenaOf(
+  parts: readonly (Tensor | undefined)[],
+  layout: ArenaLayout,
+): Tensor | undefined {
   const [first] = parts;
   if (!first || first.storage.size !== layout.blocks * ARENA_BLOCK) return undefined;
   for (const [i, part] of parts.entries()) {
-    if (!liesAt(part, first, layout.rows[i]! * ARENA_BLOCK)) return undefined;
+    if (!part || !liesAt(part, first, layout.rows[i]! * ARENA_BLOCK)) return undefined;
   }
   return wholeTensor(first.storage, [layout.blocks, ARENA_BLOCK]);
 }
 
 /**
  * Tensors of one dtype and device laid out as one `[blocks, ARENA_BLOCK]` array. Elements between
- * them are undefined. While a function is traced their producers write into it directly; tensors
- * that already lie so are not copied. Not differentiable.
+ * them, and in place of absent ones, are undefined. While a function is traced their producers write
+ * into it directly; tensors that already lie so are not copied. Not differentiable.
+ *
+ * @param parts At least one tensor.
  */
-export function packArena(parts: readonly Tensor[], layout: ArenaLayout): Tensor {
+export function packArena(parts: readonly (Tensor | undefined)[], layout: ArenaLayout): Tensor {
   const there = arenaOf(parts, layout);
   if (there) return there;
   const shape = [layout.blocks, ARENA_BLOCK];
   const size = sizeOf(shape);
-  const { backend } = parts[0]!.storage;
-  const { dtype } = parts[0]!;
-  const filled = [...parts.keys()].filter((i) => layout.sizes[i]! > 0);
+  const first = parts.find((x) => x !== undefined)!;
+  const { backend } = first.storage;
+  const { dtype } = first;
+  const filled = [...parts.keys()].filter((i) => parts[i] && layout.sizes[i]! > 0);
   const trace = currentTrace();
   if (trace && trace.backend === backend) {
     const values = filled.map((i) => trace.valueOf(wholeOf(parts[i]!).storage));

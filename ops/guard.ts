@@ -1,5 +1,5 @@
 /** Host values that compiled functions depend on. */
-import { currentTrace } from "./compile/trace.ts";
+import { currentTrace, withoutTrace } from "./compile/trace.ts";
 
 /** Whether a function is being traced by `compile`. */
 export function isTracing(): boolean {
@@ -18,4 +18,14 @@ export function guarded<T>(read: () => T): T {
   const value = read();
   currentTrace()?.guard(() => Object.is(read(), value));
   return value;
+}
+
+/** Runs `body` at once even while a function is traced, for state that plans capture. */
+export function untraced<T>(body: () => T): T {
+  return withoutTrace(body);
+}
+
+/** Stands for the function being traced: the same object until its trace ends. */
+export function traceToken(): object | undefined {
+  return currentTrace();
 }
