@@ -1,0 +1,96 @@
+/** Attention as a function. */
+import { rangeError, ShapeError } from "./check.ts";
+import { matmul } from "./contract.ts";
+import { ones } from "./create.ts";
+import { add, mul, where } from "./elementwise.ts";
+import { repeatInterleave } from "./index.ts";
+import { dropout } from "./random.ts";
+import { safeSoftmax } from "./softmax.ts";
+import type { Tensor } from "./tensor.ts";
+import { transpose, tril } from "./view.ts";
+
+/** Options of `scaledDotProductAttention`. */
+export interface AttentionOptions {
+  /** Bool (true takes part) or added to the scores; broadcasts to `[…, L, S]`. */
+  attnMask?: Tensor | undefined | null;
+  /** Probability with which weights are dropped. @default 0 */
+  dropoutP?: number | undefined;
+  /** Position i sees positions up to i. @default false */
+  isCausal?: boolean | undefined;
+  /** Factor of the scores. @default 1 / √E */
+  scale?: number | undefined | null;
+  /** Keys and values have fewer heads than queries, each shared by a group. @default false */
+  enableGqa?: boolean | undefined;
+}
+
+/**
+ * `softmax(q kᵀ · scale + mask) v` (Vaswani et al. 2017), like
+ * `torch.nn.functional.scaled_dot_product_attention`. Positions that see nothing give zeros.
+ *
+ * Shapes: query `[…, L, E]`, key `[…, S, E]`, value `[…, S, V]`, result `[…, L, V]`.
+ *
+ * @param query Queries.
+ * @param key Keys.
+ * @param value Values.
+ * @param options Mask, causality, scale, dropout, grouped heads.
+ * @throws {ShapeError} If the sizes do not agree.
+ * @throws {RangeError} If both a mask and `isCausal` are given.
+ *
+ * @example One position that sees itself
+ * ```ts
+ * import { ones, scaledDotProductAttention } from "@tensaurus/core";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const x = ones([1, 1, 2]);
+ * assertEquals([...await scaledDotProductAttention(x, x, x).data()], [1, 1]);
+ * ```
+ */
+export function scaledDotProductAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options: AttentionOptions = {},
+): Tensor {
+  const { attnMask, dropoutP = 0, isCausal = false, enableGqa = false } = options;
+  checkAttention(query, key, value, options);
+  const heads = enableGqa ? query.size(-3) / key.size(-3) : 1;
+  const keys = heads === 1 ? key : repeatInterleave(key, heads, -3);
+  const values = heads === 1 ? value : repeatInterleave(value, heads, -3);
+  const scale = options.scale ?? 1 / Math.sqrt(query.size(-1));
+  const scores = matmul(mul(query, scale), transpose(keys, -2, -1));
+  const mask = isCausal
+    ? tril(ones([query.size(-2), key.size(-2)], { dtype: "bool", device: query.device }))
+    : attnMask;
+  const masked = !mask
+    ? scores
+    : mask.dtype === "bool"
+    ? where(mask, scores, -Infinity)
+    : add(scores, mask);
+  const weights = safeSoftmax(masked, -1);
+  return matmul(dropoutP > 0 ? dropout(weights, { p: dropoutP }) : weights, values);
+}
+
+function checkAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  { attnMask, isCausal, enableGqa }: AttentionOptions,
+): void {
+  const op = "scaledDotProductAttention";
+  const shapes = { query: query.shape, key: key.shape, value: value.shape };
+  if (query.ndim < 2 || key.ndim < 2 || value.ndim < 2) {
+    throw new ShapeError(op, "all need at least 2 dimensions", shapes);
+  }
+  if (query.size(-1) !== key.size(-1)) {
+    throw new ShapeError(op, `query has ${query.size(-1)} features, key ${key.size(-1)}`, shapes);
+  }
+  if (key.size(-2) !== value.size(-2)) {
+    throw new ShapeError(op, `${key.size(-2)} keys, ${value.size(-2)} values`, shapes);
+  }
+  if (attnMask && isCausal) {
+    throw rangeError(op, "attnMask and isCausal exclude each other");
+  }
+  if (enableGqa && (query.ndim < 3 || key.ndim < 3 || query.size(-3) % key.size(-3))) {
+    throw new ShapeError(op, "heads of keys do not divide heads of queries", shapes);
+  }
+}
