@@ -64,6 +64,7 @@ export class ModuleBuilder {
   readonly #data: number[][] = [];
   #importedFunctions = 0;
 
+  /** An empty module. */
   constructor(options: ModuleOptions = {}) {
     this.#shared = options.sharedMemory ?? true;
     this.#relaxed = options.relaxed ?? relaxedSimd();

@@ -39,6 +39,7 @@ export class Local {
   /** Type of its value. */
   readonly type: ValueType;
 
+  /** A handle for the value at a position. */
   constructor(index: number, type: ValueType) {
     this.index = index;
     this.type = type;
@@ -87,6 +88,7 @@ export class FunctionBuilder {
   readonly #typeIndex: (signature: Signature) => number;
   #depth = 0;
 
+  /** Made by `ModuleBuilder.func`. */
   constructor(
     params: readonly ValueType[],
     typeIndex: (signature: Signature) => number,

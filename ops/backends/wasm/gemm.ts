@@ -71,7 +71,7 @@ export interface GemmProblem {
   readonly relu?: boolean;
   /** Function called when a tile of C is finished; see `HOOK` in `gemm_args.ts`. */
   readonly hook?: ExternalMatrix | undefined;
-  /** Threads of the pool that will run it. */
+  /** Threads of the pool that will run it: scratch space is laid out for exactly so many. */
   readonly threads: number;
 }
 

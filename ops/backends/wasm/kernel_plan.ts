@@ -9,7 +9,6 @@
  * @module
  */
 
-import type { ModuleBuilder } from "./assembler.ts";
 import type { WasmMemory } from "./memory.ts";
 import type { Job, WorkerPool } from "./workers.ts";
 
@@ -73,6 +72,7 @@ export class KernelCache {
   readonly #memory: WasmMemory;
   readonly #functions = new Map<string, number[]>();
 
+  /** A cache for one memory and its pool. */
   constructor(memory: WasmMemory, pool: WorkerPool) {
     this.#memory = memory;
     this.#pool = pool;
@@ -105,6 +105,7 @@ export class BoundPlan {
   readonly #address: number;
   readonly #pointers: { word: number; operand: string; bytes: number }[] = [];
 
+  /** Allocates the blocks, loads the kernels and writes the addresses. */
   constructor(
     plan: KernelPlan,
     memory: WasmMemory,
@@ -160,6 +161,3 @@ export class BoundPlan {
     return this.#memory.sizeOf(this.#address) >>> 2;
   }
 }
-
-/** Emits a module that imports memory and table; the usual body of `KernelModule.build`. */
-export type EmitModule = (m: ModuleBuilder) => void;

@@ -97,6 +97,7 @@ export class WasmMemory {
   #live = 0;
   #peak = 0;
 
+  /** Reserves the addresses and takes the first pages. */
   constructor(options: MemoryOptions = {}) {
     const { memory, shared, pages } = create(options);
     this.memory = memory;

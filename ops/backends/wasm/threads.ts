@@ -30,10 +30,26 @@ interface NodeWorker {
   on(event: "error", listener: (error: unknown) => void): void;
 }
 
+type NodeWorkerClass = new (
+  source: string,
+  options: { eval: true; workerData: unknown },
+) => NodeWorker;
+
 interface NodeProcess {
   getBuiltinModule?(name: string): {
-    Worker: new (source: string, options: { eval: true; workerData: unknown }) => NodeWorker;
+    Worker?: NodeWorkerClass;
+    availableParallelism?(): number;
   } | undefined;
+}
+
+/**
+ * How many threads the hardware runs at once.
+ *
+ * @returns At least 1. Node before 21 has no `navigator` and is asked through `node:os`.
+ */
+export function hardwareThreads(): number {
+  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
+  return navigator?.hardwareConcurrency ?? nodeModule("node:os")?.availableParallelism?.() ?? 1;
 }
 
 /**
@@ -145,12 +161,11 @@ function hiddenUnref(): symbol | undefined {
   });
 }
 
-function nodeThreads():
-  | (new (
-    source: string,
-    options: { eval: true; workerData: unknown },
-  ) => NodeWorker)
-  | undefined {
-  const { process } = globalThis as { process?: NodeProcess };
-  return process?.getBuiltinModule?.("node:worker_threads")?.Worker;
+function nodeThreads(): NodeWorkerClass | undefined {
+  return nodeModule("node:worker_threads")?.Worker;
+}
+
+/** A module of Node's, without an import that a browser's bundler would have to resolve. */
+function nodeModule(name: string): ReturnType<NonNullable<NodeProcess["getBuiltinModule"]>> {
+  return (globalThis as { process?: NodeProcess }).process?.getBuiltinModule?.(name);
 }

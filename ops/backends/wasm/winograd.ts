@@ -33,7 +33,7 @@ export interface WinogradShape {
   readonly width: number;
   /** Zeros around the input, 0 to 2. */
   readonly pad: number;
-  /** Threads of the pool that will run it. */
+  /** Threads of the pool that will run it: scratch space is laid out for exactly so many. */
   readonly threads: number;
 }
 

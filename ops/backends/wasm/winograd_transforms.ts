@@ -15,7 +15,7 @@ import type { FunctionBuilder, FunctionHandle, Local, ModuleBuilder } from "./as
 import { emitTranspose4 } from "./gemm_pack.ts";
 
 /** A one-dimensional map of vectors: takes locals, gives locals (fresh, to be released). */
-type Map1D = (f: FunctionBuilder, x: readonly Local[]) => Local[];
+export type Map1D = (f: FunctionBuilder, x: readonly Local[]) => Local[];
 
 /**
  * Squares of the points ±a, ±b. With √½ and √2 the coefficients are smaller than with the usual 1

@@ -21,7 +21,7 @@
 
 import type { WasmMemory } from "./memory.ts";
 import { CONTROL, driverModule, JOB } from "./driver.ts";
-import { startThread } from "./threads.ts";
+import { hardwareThreads, startThread } from "./threads.ts";
 import type { Thread } from "./threads.ts";
 
 /** One kernel over one set of arguments. */
@@ -48,7 +48,7 @@ export interface JobList {
 
 /** Settings of the pool. */
 export interface PoolOptions {
-  /** Threads with the main one. @default navigator.hardwareConcurrency */
+  /** Threads with the main one. @default what the hardware has */
   threads?: number;
 }
 
@@ -69,9 +69,10 @@ export class WorkerPool {
   #modules = 0;
   #lastLink: number;
 
+  /** A pool over a memory; starts no worker yet. */
   constructor(memory: WasmMemory, options: PoolOptions = {}) {
     this.#memory = memory;
-    const wanted = options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+    const wanted = options.threads ?? hardwareThreads();
     this.threads = memory.shared ? Math.max(1, Math.floor(wanted)) : 1;
     const bytes = CONTROL.slots + CONTROL.slotSize * this.threads;
     this.#control = memory.alloc(bytes);
