@@ -8,7 +8,7 @@
  * same points; reductions over the same rows become one; at last siblings that read the same arrays.
  */
 import type { Graph, KernelNode, Value } from "./graph.ts";
-import { type ReduceKernel, sizeOf } from "./kernel.ts";
+import { iterationShape, type ReduceKernel, sizeOf } from "./kernel.ts";
 import { cleanGraph, dropOutputs, normalizeKernel, removeDead } from "./fuse_clean.ts";
 import { FusionGraph, trimInputs } from "./fuse_graph.ts";
 import { inlineMap, inlineViews } from "./fuse_inline.ts";
@@ -69,6 +69,7 @@ function producersOf(graph: FusionGraph, node: KernelNode): KernelNode[] {
 
 function fuseMap(graph: FusionGraph, node: KernelNode, log: FusionLog): boolean {
   const producers = producersOf(graph, node);
+  if (operandsStay(graph, node) && inlineMap(graph, node, log)) return true;
   for (const producer of producers) {
     if (producer.kernel.kind !== "map" && joinProducer(graph, producer, node, log)) return true;
   }
@@ -77,6 +78,16 @@ function fuseMap(graph: FusionGraph, node: KernelNode, log: FusionLog): boolean 
     if (producer.kernel.kind === "map" && joinProducer(graph, producer, node, log)) return true;
   }
   return false;
+}
+
+/**
+ * Whether a map reads only arrays that are stored for others as well: then its readers may as well
+ * read those, and storing its own value (the mask of a ReLU) would be a waste.
+ */
+function operandsStay(graph: FusionGraph, node: KernelNode): boolean {
+  return node.inputs.every((v) =>
+    !v.producer || graph.isPinned(v) || [...graph.usesOf(v)].some((user) => user !== node)
+  );
 }
 
 /** Makes a map an epilogue of the kernel that makes its operand. */
@@ -177,7 +188,7 @@ function fuseReduce(graph: FusionGraph, node: KernelNode, log: FusionLog): boole
   return false;
 }
 
-/** Maps, and reductions, over the same points that read the same arrays and do not need each other. */
+/** Maps, and reductions, over the same points that do not need each other and share something. */
 function mergeSiblings(graph: FusionGraph, log: FusionLog): boolean {
   let changed = false;
   for (const node of graph.kernelNodes) {
@@ -191,19 +202,14 @@ function mergeSiblings(graph: FusionGraph, log: FusionLog): boolean {
   return changed;
 }
 
-/** Later kernels of the same kind that read one of the node's inputs. */
+/** Later kernels of the same kind that read one of the node's inputs, or are as small as it is. */
 function siblingsOf(graph: FusionGraph, node: KernelNode): KernelNode[] {
-  const found = new Set<KernelNode>();
-  for (const value of node.inputs) {
-    for (const user of graph.usesOf(value)) {
-      if (user !== node && user.kind === "kernel" && user.kernel.kind === node.kernel.kind) {
-        found.add(user);
-      }
-    }
-  }
-  const order = new Map(graph.nodes.map((n, i) => [n, i]));
-  return [...found].filter((n) => order.get(n)! > order.get(node)!)
-    .sort((a, b) => order.get(a)! - order.get(b)!);
+  const small = sizeOf(iterationShape(node.kernel)) <= FUSION_LIMITS.smallKernel;
+  const later = graph.nodes.slice(graph.nodes.indexOf(node) + 1);
+  return later.filter((other): other is KernelNode =>
+    other.kind === "kernel" && other.kernel.kind === node.kernel.kind &&
+    (small || other.inputs.some((v) => node.inputs.includes(v)))
+  );
 }
 
 function joinSiblings(
@@ -212,17 +218,16 @@ function joinSiblings(
   second: KernelNode,
   log: FusionLog,
 ): boolean {
+  const points = sizeOf(iterationShape(first.kernel));
+  if (sizeOf(iterationShape(second.kernel)) !== points) return false;
   if (graph.depends(second, first) || graph.depends(first, second)) return false;
   const merged = first.kernel.kind === "map"
     ? mergeMaps(first, second)
     : mergeReductions(first, second);
   if (!merged) return false;
-  const shared = sharedElements(merged, first.inputs.length);
-  const points = first.kernel.kind === "reduce"
-    ? sizeOf(first.kernel.shape) * sizeOf(first.kernel.reduce)
-    : sizeOf((first.kernel as { shape: readonly number[] }).shape);
-  // A scalar that both read is no reason; half of what they go over is.
-  if (shared < points / 2) return false;
-  if (merged.rows && !rowsAllow(graph, first, second, merged, log)) return false;
+  // A scalar that both read is no reason; half of what they go over is, and so is a launch saved.
+  const small = points <= FUSION_LIMITS.smallKernel;
+  if (!small && sharedElements(merged, first.inputs.length) < points / 2) return false;
+  if (!small && merged.rows && !rowsAllow(graph, first, second, merged, log)) return false;
   return replaceBoth(graph, first, second, merged, "siblings", log);
 }

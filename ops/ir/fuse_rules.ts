@@ -20,6 +20,8 @@ export const FUSION_LIMITS = {
   /** Rows that are longer than this need `rowCount` of them to fill a device. */
   shortRow: 8_192,
   rowCount: 64,
+  /** Points of a kernel whose launch costs more than its work. */
+  smallKernel: 4_096,
 } as const;
 
 /** Names of two kernels as one, each once. */

@@ -172,7 +172,15 @@ class Placer {
   /** Lets the producer of a state's new value write into the state, if all readers come before. */
   #writeInPlace(state: Value, value: Value): boolean {
     const writer = value.producer;
-    if (!this.#isFree(value) || writer?.kind !== "kernel") return false;
+    if (!this.#isFree(value) || !writer) return false;
+    if (writer.kind === "pack") {
+      // Parts are written at many times, so nobody may want the old value.
+      if (this.#readers.has(state) || this.#homes.get(state)!.storage.role !== "state") {
+        return false;
+      }
+      this.#homes.set(value, this.#homes.get(state)!);
+      return true;
+    }
     const slot = writer.inputs.indexOf(state);
     const output = writer.outputs.indexOf(value);
     if (slot >= 0 && !isReadInPlace(writer.kernel, slot, output)) return false;
