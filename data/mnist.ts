@@ -61,7 +61,7 @@ export async function loadMnist(options: LoadMnistOptions = {}): Promise<Labeled
   const count = train ? 60000 : 10000;
   const images = await readPart("loadMnist", root, `${part}-images-idx3-ubyte`);
   const labels = await readPart("loadMnist", root, `${part}-labels-idx1-ubyte`);
-  if (verify) await Promise.all([images, labels].map(verifyChecksum));
+  if (verify) { for (const part of [images, labels]) await verifyChecksum(part); }
   const data = parseImages("loadMnist", images, labels, digits(10), false);
   if (data.length !== count || data.height !== 28 || data.width !== 28) {
     const shape = formatShape([data.length, data.height, data.width]);

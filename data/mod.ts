@@ -101,3 +101,4 @@ export {
   rotateBatch,
   rotationParameters,
 } from "./device_transforms.ts";
+export { WordTokenizer } from "./word_tokenizer.ts";

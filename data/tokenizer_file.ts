@@ -3,13 +3,14 @@ import { CharTokenizer } from "./char_tokenizer.ts";
 import { FormatError } from "./errors.ts";
 import { readFile, writeFile } from "./files.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { WordTokenizer } from "./word_tokenizer.ts";
 
 /**
  * Reads the content of a `tokenizer.json` of Hugging Face's format.
  *
  * @param text The JSON text.
  * @param source Name of the file for the error messages.
- * @returns A {@linkcode CharTokenizer} for a vocabulary of characters without merges, else a
+ * @returns A {@linkcode WordTokenizer} or {@linkcode CharTokenizer} where one was written, else a
  *   {@linkcode BpeTokenizer}.
  * @throws {FormatError} If the text is no such file, or asks for what is not supported; the
  *   message names the field.
@@ -35,11 +36,22 @@ export function parseTokenizer(text: string, source?: string | undefined): Token
   }
   try {
     const options = config as Record<string, unknown>;
-    return charTokenizerOf(options) ?? new BpeTokenizer(options);
+    return wordTokenizerOf(options) ?? charTokenizerOf(options) ?? new BpeTokenizer(options);
   } catch (error) {
     if (!(error instanceof FormatError) || source === undefined) throw error;
     throw new FormatError(error.op, error.message.slice(error.op.length + 2), source);
   }
+}
+
+/** The word tokenizer that a configuration of this library's form describes. */
+function wordTokenizerOf(config: Record<string, unknown>): WordTokenizer | undefined {
+  const model = config.model as { type?: unknown; vocab?: Record<string, number> } | undefined;
+  if (model?.type !== "WordLevel" || typeof model.vocab !== "object") return undefined;
+  const words: string[] = [];
+  for (const [word, id] of Object.entries(model.vocab)) words[id] = word;
+  const written = new WordTokenizer(words).toJSON().pre_tokenizer;
+  const same = JSON.stringify(written) === JSON.stringify(config.pre_tokenizer);
+  return same ? new WordTokenizer(words) : undefined;
 }
 
 /** The character tokenizer that a configuration without merges and splits describes. */

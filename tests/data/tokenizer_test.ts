@@ -6,9 +6,10 @@ import {
   saveTokenizer,
   TextStream,
   trainBpe,
+  WordTokenizer,
   writeFile,
 } from "../../data/mod.ts";
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { assertEquals, assertInstanceOf } from "@std/assert";
 import { assertMessage, assertRejection } from "./_errors.ts";
 
 const TEXT = "the cat sat on the mat, the cat's hat — żółć 😀 12345\n\n  end";
@@ -248,4 +249,35 @@ Deno.test("loadTokenizer() throws for a file that is no UTF-8", async () => {
   const path = `${await Deno.makeTempDir()}/tokenizer.json`;
   await writeFile(path, new Uint8Array([0xff, 0xfe]));
   await assertRejection(() => loadTokenizer(path), `loadTokenizer: file is no UTF-8: ${path}`);
+});
+
+Deno.test("WordTokenizer takes words, digits and signs apart, in any case", async () => {
+  const tokenizer = WordTokenizer.fromTexts(["an odd digit, 3", "trzydzieści"]);
+  assertEquals([...tokenizer.encode("Odd 33,")].map((id) => tokenizer.words[id]), [
+    "odd",
+    "3",
+    "3",
+    ",",
+  ]);
+  assertEquals(tokenizer.encode(" "), new Uint32Array(0));
+  assertEquals(tokenizer.decode([0, tokenizer.idOf("odd")!]), "odd");
+  const path = `${await Deno.makeTempDir()}/tokenizer.json`;
+  await saveTokenizer(path, tokenizer);
+  const loaded = await loadTokenizer(path);
+  assertInstanceOf(loaded, WordTokenizer);
+  assertEquals(loaded.encode("trzydzieści 3"), tokenizer.encode("trzydzieści 3"));
+});
+
+Deno.test("WordTokenizer names the words it lacks and offers the nearest", () => {
+  const tokenizer = WordTokenizer.fromTexts(["a handwritten seven"]);
+  assertMessage(
+    () => tokenizer.encode("a handwriten xylophone"),
+    'encode: the vocabulary lacks "handwriten" (did you mean "handwritten"?), "xylophone"',
+  );
+  assertMessage(() => tokenizer.decode([9]), "decode: id 9 is out of range for 4 tokens");
+  assertMessage(() => new WordTokenizer(["a"]), 'WordTokenizer: word 0 is "a", expected "<pad>"');
+  assertMessage(
+    () => new WordTokenizer(["<pad>", "a", "a"]),
+    'WordTokenizer: "a" occurs twice',
+  );
 });
