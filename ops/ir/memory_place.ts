@@ -173,7 +173,7 @@ class Placer {
   #writeInPlace(state: Value, value: Value): boolean {
     const writer = value.producer;
     if (!this.#isFree(value) || !writer) return false;
-    if (writer.kind === "pack") {
+    if (writer.kind !== "kernel") {
       // Parts are written at many times, so nobody may want the old value.
       if (this.#readers.has(state) || this.#homes.get(state)!.storage.role !== "state") {
         return false;
@@ -183,7 +183,9 @@ class Placer {
     }
     const slot = writer.inputs.indexOf(state);
     const output = writer.outputs.indexOf(value);
-    if (slot >= 0 && !isReadInPlace(writer.kernel, slot, output)) return false;
+    const inPlace = slot < 0 ||
+      (writer.kind === "kernel" && isReadInPlace(writer.kernel, slot, output));
+    if (!inPlace) return false;
     const readers = this.#readers.get(state) ?? [];
     if (readers.some((r) => r !== writer && this.#follows(r, writer))) return false;
     this.#homes.set(value, this.#homes.get(state)!);
