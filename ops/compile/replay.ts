@@ -1,6 +1,6 @@
 /** Plans bound to memory: from a recorded trace to something that replays. */
 import type { Backend, Buffer, Dispatch, PreparedPlan } from "../backends/backend.ts";
-import type { Graph, Plan } from "../ir/graph.ts";
+import type { Graph, Plan, PlanStep } from "../ir/graph.ts";
 import { optimize } from "../ir/fuse.ts";
 import { planGraph } from "../ir/memory.ts";
 import { printPlan } from "../ir/print.ts";
@@ -92,15 +92,33 @@ export class Replay {
   }
 
   #prepare(): void {
-    const dispatches: Dispatch[] = this.plan.steps.map((step) => ({
-      kernel: step.kernel,
-      bindings: step.arguments.map(({ buffer, offset }) => ({
-        buffer: this.#buffers[buffer]!,
-        offset,
-      })),
-    }));
+    const dispatches = this.#dispatches();
     this.#owned.prepared?.dispose();
     this.#owned.prepared = this.#backend.prepare(dispatches);
+  }
+
+  /** The kernels in the order in which they run, rounds of loops one after the other. */
+  #dispatches(): Dispatch[] {
+    const { steps } = this.plan;
+    const dispatches: Dispatch[] = [];
+    for (let first = 0; first < steps.length;) {
+      const { loop } = steps[first]!;
+      let end = first + 1;
+      while (loop && steps[end]?.loop === loop) end++;
+      for (let round = 0; round < (loop?.count ?? 1); round++) {
+        for (const step of steps.slice(first, end)) dispatches.push(this.#dispatch(step, round));
+      }
+      first = end;
+    }
+    return dispatches;
+  }
+
+  #dispatch(step: PlanStep, round: number): Dispatch {
+    const bindings = step.arguments.map(({ buffer, offset, stride = 0 }) => ({
+      buffer: this.#buffers[buffer]!,
+      offset: offset + round * stride,
+    }));
+    return { kernel: step.kernel, bindings };
   }
 
   /** Text of the plan. */

@@ -2,7 +2,15 @@
 import type { Backend } from "../backends/backend.ts";
 import { Storage } from "./storage.ts";
 import type { DType, TypedArray } from "../ir/dtype.ts";
-import type { Graph, GraphNode, KernelNode, PackNode, Value } from "../ir/graph.ts";
+import type {
+  Graph,
+  GraphNode,
+  KernelNode,
+  PackNode,
+  SequenceBlock,
+  SequenceNode,
+  Value,
+} from "../ir/graph.ts";
 import { type Kernel, sizeOf } from "../ir/kernel.ts";
 
 /** An array that the host writes before every replay: arguments, learning rates, random keys. */
@@ -197,6 +205,26 @@ export class Trace {
     for (const output of outputs) output.producer = node;
     this.#nodes.push(node);
     return outputs;
+  }
+
+  /** Records a sequence of kernels. */
+  sequence(
+    blocks: readonly SequenceBlock[],
+    inputs: readonly Value[],
+    outputs: readonly { readonly dtype: DType; readonly shape: readonly number[] }[],
+    label: string,
+  ): Value[] {
+    const values = outputs.map((o) => this.#value(o.dtype, o.shape, label));
+    const node: SequenceNode = {
+      kind: "sequence",
+      inputs: [...inputs],
+      outputs: values,
+      blocks,
+      label,
+    };
+    for (const value of values) value.producer = node;
+    this.#nodes.push(node);
+    return values;
   }
 
   /** Records that arrays are laid end to end in one of `size` elements. */

@@ -38,8 +38,44 @@ export interface PackNode {
   label: string;
 }
 
+/** One kernel of a sequence; its arguments are the kernel's inputs in order, then its outputs. */
+export interface SequenceStep {
+  readonly kernel: Kernel;
+  readonly label: string;
+  readonly arguments: readonly SequenceArgument[];
+}
+
+/** An array of a sequence seen from one of its steps. */
+export interface SequenceArgument {
+  /** Position among the node's inputs, then its outputs. */
+  readonly array: number;
+  /** Element at which the step's array starts in the first round. */
+  readonly offset: number;
+  /** How far it moves from round to round. */
+  readonly stride: number;
+}
+
+/** Steps that run `count` times in order. */
+export interface SequenceBlock {
+  readonly count: number;
+  readonly steps: readonly SequenceStep[];
+}
+
+/**
+ * A fixed course of kernels over a fixed set of arrays, with rounds that move through them: the time
+ * steps of a recurrent layer, the query blocks of attention. The plan's size does not depend on the
+ * number of rounds. Outputs are whole arrays, scratch included; passes do not look inside.
+ */
+export interface SequenceNode {
+  readonly kind: "sequence";
+  inputs: Value[];
+  outputs: Value[];
+  readonly blocks: readonly SequenceBlock[];
+  label: string;
+}
+
 /** A node of a graph. */
-export type GraphNode = KernelNode | PackNode;
+export type GraphNode = KernelNode | PackNode | SequenceNode;
 
 /** What a traced function does. */
 export interface Graph {
@@ -70,7 +106,23 @@ export interface PlanBuffer {
 export interface PlanStep {
   readonly kernel: Kernel;
   readonly label: string;
-  readonly arguments: readonly { readonly buffer: number; readonly offset: number }[];
+  readonly arguments: readonly PlanArgument[];
+  /** Neighbouring steps of one loop run in turn, `count` times. */
+  readonly loop: PlanLoop | undefined;
+}
+
+/** A part of a buffer. */
+export interface PlanArgument {
+  readonly buffer: number;
+  /** First element. */
+  readonly offset: number;
+  /** How far it moves from round to round of the step's loop. */
+  readonly stride?: number | undefined;
+}
+
+/** Rounds of a group of steps. */
+export interface PlanLoop {
+  readonly count: number;
 }
 
 /** A static list of kernels over a static set of buffers. */

@@ -1,5 +1,5 @@
 /** The memory plan: which buffers a graph needs, and which of them each kernel is bound to. */
-import type { Graph, Plan, PlanBuffer, PlanStep } from "./graph.ts";
+import type { Graph, Plan, PlanArgument, PlanBuffer, PlanStep, SequenceNode } from "./graph.ts";
 import { outputElements } from "./plan_cost.ts";
 import { type Home, placeValues, type Storage } from "./memory_place.ts";
 import { assignSlots } from "./memory_slots.ts";
@@ -29,14 +29,39 @@ export function planGraph(graph: Graph): Plan {
   }
   const steps: PlanStep[] = [];
   for (const node of nodes) {
+    if (node.kind === "sequence") {
+      const places = [...node.inputs, ...node.outputs].map((v) => bind(homes.get(v)!));
+      steps.push(...sequenceSteps(node, places));
+      continue;
+    }
     if (node.kind !== "kernel") continue;
     const { kernel, label } = node;
     // Kernels that write nothing are no work, and devices need not know how to do none.
     if (kernel.outputs.every((_, i) => outputElements(kernel, i) === 0)) continue;
     const values = [...node.inputs, ...node.outputs];
-    steps.push({ kernel, label, arguments: values.map((v) => bind(homes.get(v)!)) });
+    steps.push({
+      kernel,
+      label,
+      arguments: values.map((v) => bind(homes.get(v)!)),
+      loop: undefined,
+    });
   }
   return { buffers, steps, results: results.map((v) => bind(homes.get(v)!)) };
+}
+
+function sequenceSteps(node: SequenceNode, places: readonly PlanArgument[]): PlanStep[] {
+  return node.blocks.filter(({ count }) => count > 0).flatMap(({ count, steps }) => {
+    const loop = count > 1 ? { count } : undefined;
+    return steps.map((step) => ({
+      kernel: step.kernel,
+      label: `${node.label} ${step.label}`,
+      loop,
+      arguments: step.arguments.map(({ array, offset, stride }) => {
+        const { buffer, offset: start } = places[array]!;
+        return { buffer, offset: start + offset, stride };
+      }),
+    }));
+  });
 }
 
 /** Bytes of temporary memory that a plan needs. */

@@ -183,12 +183,15 @@ interface Totals {
   readonly flops: number;
 }
 
-function totalsOf(kernels: readonly Kernel[]): Totals {
+/** A kernel and how often it runs. */
+type Repeated = readonly [kernel: Kernel, count: number];
+
+function totalsOf(kernels: readonly Repeated[]): Totals {
   let bytes = 0, flops = 0;
-  for (const kernel of kernels) {
+  for (const [kernel, count] of kernels) {
     const cost = kernelCost(kernel);
-    bytes += cost.readBytes + cost.writeBytes;
-    flops += cost.flops;
+    bytes += count * (cost.readBytes + cost.writeBytes);
+    flops += count * cost.flops;
   }
   return { kernels: kernels.length, bytes, flops };
 }
@@ -203,11 +206,12 @@ export type PrintDetail = "lines" | "formulas";
 /** A plan: one line per kernel, then totals and temporary memory. */
 export function printPlan(plan: Plan, detail: PrintDetail = "lines"): string {
   const lines = plan.steps.map((step) => {
-    if (detail === "lines") return printLine(step.kernel, step.label);
+    const times = step.loop ? `  × ${step.loop.count}` : "";
+    if (detail === "lines") return printLine(step.kernel, step.label) + times;
     const places = step.arguments.map((a) =>
       a.offset ? `b${a.buffer}+${a.offset}` : `b${a.buffer}`
     );
-    return `${printKernel(step.kernel, step.label)}\n  on ${places.join(", ")}`;
+    return `${printKernel(step.kernel, step.label)}${times}\n  on ${places.join(", ")}`;
   });
   if (detail === "formulas") {
     for (const [i, b] of plan.buffers.entries()) {
@@ -219,7 +223,7 @@ export function printPlan(plan: Plan, detail: PrintDetail = "lines"): string {
   const memory = (role: string): number =>
     plan.buffers.reduce((sum, b) => b.role === role ? sum + b.bytes : sum, 0);
   lines.push(
-    `${printTotals(totalsOf(plan.steps.map((s) => s.kernel)))}  ` +
+    `${printTotals(totalsOf(plan.steps.map((s) => [s.kernel, s.loop?.count ?? 1])))}  ` +
       `temporaries ${printBytes(memory("temporary"))}  results ${printBytes(memory("result"))}`,
   );
   return lines.join("\n") + "\n";
@@ -235,13 +239,27 @@ export function printGraph(graph: Graph, detail: PrintDetail = "lines"): string 
   const lines = graph.nodes.map((node) => printNode(node, detail));
   for (const { state, value } of graph.updates) lines.push(`%${state.id} := %${value.id}`);
   if (graph.results.length) lines.push(`results ${ids(graph.results)}`);
-  const kernels = graph.nodes.flatMap((node) => node.kind === "kernel" ? [node.kernel] : []);
+  const kernels = graph.nodes.flatMap(kernelsOf);
   lines.push(printTotals(totalsOf(kernels)));
   return lines.join("\n") + "\n";
 }
 
+function kernelsOf(node: GraphNode): Repeated[] {
+  if (node.kind === "kernel") return [[node.kernel, 1]];
+  if (node.kind === "pack") return [];
+  return node.blocks.flatMap(({ count, steps }) =>
+    steps.map((step): Repeated => [step.kernel, count])
+  );
+}
+
 function printNode(node: GraphNode, detail: PrintDetail): string {
   const flow = `${ids(node.outputs)} <- ${ids(node.inputs)}`;
+  if (node.kind === "sequence") {
+    const lines = node.blocks.flatMap(({ count, steps }) =>
+      steps.map((step) => `  ${printLine(step.kernel, step.label)}  × ${count}`)
+    );
+    return [`sequence  ${node.label}  ${flow}`, ...lines].join("\n");
+  }
   if (node.kind === "pack") {
     const bytes = sizeOf(node.outputs[0].shape) * bytesOf(node.outputs[0].dtype);
     return `pack      ${node.label} ${printBytes(bytes)}  ${flow}`;

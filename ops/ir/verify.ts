@@ -1,7 +1,7 @@
 /** Checks of kernels, graphs and plans after every pass in tests: an internal fault stops here. */
 import { bytesOf, type DType, isFloat } from "./dtype.ts";
 import { type CallExpr, type Expr, visit } from "./expr.ts";
-import type { Graph, GraphNode, Plan, Value } from "./graph.ts";
+import type { Graph, GraphNode, Plan, SequenceNode, Value } from "./graph.ts";
 import { iterationShape, type Kernel, type KernelOutput, sizeOf } from "./kernel.ts";
 import { outputElements } from "./plan_cost.ts";
 import { printGraph, printKernel, printPlan, printValue } from "./print.ts";
@@ -208,7 +208,7 @@ export function verifyGraph(graph: Graph): void {
     for (const input of node.inputs) {
       check(known.has(input), `${node.label} reads ${printValue(input)} before it is made`);
     }
-    const wrong = node.kind === "kernel" ? wrongKernelNode(node) : wrongPack(node);
+    const wrong = wrongGraphNode(node);
     check(wrong === undefined, `${node.label}: ${wrong}`);
     for (const output of node.outputs) {
       check(!known.has(output), `${printValue(output)} is made twice`);
@@ -231,6 +231,33 @@ export function verifyGraph(graph: Graph): void {
     check(value.dtype === state.dtype, `${printValue(state)} gets ${printValue(value)}`);
     updated.add(state);
   }
+}
+
+function wrongGraphNode(node: GraphNode): string | undefined {
+  if (node.kind === "kernel") return wrongKernelNode(node);
+  return node.kind === "pack" ? wrongPack(node) : wrongSequence(node);
+}
+
+/** Arrays that exist, of the kernels' dtypes, with every round inside of them. */
+function wrongSequence({ inputs, outputs, blocks }: SequenceNode): string | undefined {
+  const arrays = [...inputs, ...outputs];
+  for (const { count, steps } of blocks) {
+    for (const { kernel, label, arguments: places } of steps) {
+      verifyKernel(kernel);
+      const ends = [...kernel.inputs, ...kernel.outputs];
+      if (places.length !== ends.length) return `${label}: ${places.length} arguments`;
+      for (const [i, { array, offset, stride }] of places.entries()) {
+        const value = arrays[array];
+        if (value?.dtype !== ends[i]!.dtype) return `${label}: argument ${i} is array ${array}`;
+        const last = offset + stride * Math.max(0, count - 1);
+        if (Math.min(offset, last) < 0 || Math.max(offset, last) > sizeOf(value.shape)) {
+          return `${label}: argument ${i} leaves ${printValue(value)}`;
+        }
+        if (i >= kernel.inputs.length && array < inputs.length) return `${label}: writes an input`;
+      }
+    }
+  }
+  return undefined;
 }
 
 function wrongKernelNode(node: GraphNode & { kind: "kernel" }): string | undefined {
@@ -277,11 +304,13 @@ function overlap(a: Span, b: Span): boolean {
 
 /** Throws an `InternalError` where a plan would read or write what it must not. */
 export function verifyPlan(plan: Plan): void {
-  const written = plan.buffers.map((b) => b.role === "input" || b.role === "state" || b.bytes === 0);
+  const written = plan.buffers.map((b) =>
+    b.role === "input" || b.role === "state" || b.bytes === 0
+  );
   function check(ok: boolean, what: string): asserts ok {
     if (!ok) fail(what, printPlan(plan, "formulas"));
   }
-  for (const [number, { kernel, label, arguments: places }] of plan.steps.entries()) {
+  for (const [number, { kernel, label, arguments: places, loop }] of plan.steps.entries()) {
     const at = `step ${number} (${label})`;
     verifyKernel(kernel);
     const inputCount = kernel.inputs.length;
@@ -303,7 +332,9 @@ export function verifyPlan(plan: Plan): void {
         `${at}: output ${i} ends after its buffer`,
       );
       check(plan.buffers[span.buffer]!.role !== "input", `${at}: writes an input`);
-      check(!spans.some((other, j) => j < i && overlap(span, other)), `${at}: outputs overlap`);
+      // Steps of a sequence may interleave their outputs in one array.
+      const apart = loop || !spans.some((other, j) => j < i && overlap(span, other));
+      check(!!apart, `${at}: outputs overlap`);
       written[span.buffer] = true;
     }
   }
