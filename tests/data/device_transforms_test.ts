@@ -2,6 +2,7 @@ import {
   adjustContrast,
   adjustContrastBatch,
   BatchAugment,
+  collate,
   ColorJitter,
   Compose,
   createImage,
@@ -24,7 +25,7 @@ import {
   toTensor,
 } from "../../data/mod.ts";
 import { assert, assertEquals } from "@std/assert";
-import { type Tensor, tensor, zeros } from "../../ops/mod.ts";
+import { compile, type Tensor, tensor, zeros } from "../../ops/mod.ts";
 import { assertMessage } from "./_errors.ts";
 
 function noise(width: number, height: number, channels: number, seed: number): Image {
@@ -183,4 +184,16 @@ Deno.test("toTensor() reads the resampling weights as rows that sum to one", asy
   const { data } = await toHost(resizeBatch(ones, [7, 3]));
   assertEquals(new Set(data as Float32Array), new Set([255]));
   assertEquals(toTensor({ dtype: "float32", shape: [0], data: new Float32Array(0) }).shape, [0]);
+});
+
+Deno.test("BatchAugment gives the same bits compiled as eager", async () => {
+  const augment = new BatchAugment({ size: [9, 8], channels: 3, rotation: 20, brightness: 0.3 });
+  const inputs = [0, 1, 2].map((index) =>
+    augment.prepare().forward(noise(6, 7, 1, index), new RandomStream(3, { index }))
+  );
+  const { pixels, rotation, jitter } = collate(inputs);
+  const step = compile((p: Tensor, r: Tensor, j: Tensor) => augment.forward(p, r, j));
+  const tensors = [toTensor(pixels), toTensor(rotation), toTensor(jitter)] as const;
+  const eager = await augment.forward(...tensors).data();
+  assertEquals(await step(...tensors).data(), eager);
 });
