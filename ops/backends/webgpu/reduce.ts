@@ -53,17 +53,21 @@ function powerOfTwo(atLeast: number): number {
   return power;
 }
 
-/** Whether some reduced value is contiguous along the reduced axis, or else along the outer one. */
+/**
+ * Whether the reduced values are contiguous along the reduced axis or along the outer one, by the
+ * loads that move along both.
+ */
 function direction(program: Program, bodies: number): "row" | "column" {
   const alongRow = laneSteps(program, 1), alongColumn = laneSteps(program, 0);
   const used = reachable(program, program.roots.slice(0, bodies));
-  let columns = false;
+  let rows = 0, columns = 0;
   for (const [i, { expr, args }] of program.instructions.entries()) {
     if (expr.kind !== "load" || !used.has(i)) continue;
-    if (alongRow[args[0]!]!.step === 1) return "row";
-    columns ||= alongColumn[args[0]!]!.step === 1;
+    const row = alongRow[args[0]!]!.step, column = alongColumn[args[0]!]!.step;
+    if (row === 1 && column !== 0) rows++;
+    if (column === 1 && row !== 0) columns++;
   }
-  return columns ? "column" : "row";
+  return columns > rows ? "column" : "row";
 }
 
 function reachable(program: Program, roots: readonly number[]): Set<number> {
@@ -92,15 +96,27 @@ export function reduceShape(
   return { lanes: shared, rows, along };
 }
 
-/** Lowers a reduction to one dispatch. */
-export function reduceStep(kernel: ReduceKernel, args: readonly StepArgument[]): Step {
+function programOf(kernel: ReduceKernel): Program {
+  return linearize(flatten(reduceRoots(kernel), [kernel.shape, kernel.reduce]).roots);
+}
+
+/** How a reduction is shared out; `along` overrides what its loads look like. */
+export function chooseShape(kernel: ReduceKernel, along?: ReduceShape["along"]): ReduceShape {
   const points = sizeOf(kernel.shape), length = sizeOf(kernel.reduce);
-  const { roots } = flatten(reduceRoots(kernel), [kernel.shape, kernel.reduce]);
-  const program = linearize(roots);
-  const shape = reduceShape(points, length, direction(program, kernel.reductions.length));
+  const way = along ?? direction(programOf(kernel), kernel.reductions.length);
+  return reduceShape(points, length, way);
+}
+
+/** Lowers a reduction to one dispatch. */
+export function reduceStep(
+  kernel: ReduceKernel,
+  args: readonly StepArgument[],
+  shape: ReduceShape = chooseShape(kernel),
+): Step {
+  const points = sizeOf(kernel.shape), program = programOf(kernel);
   return {
     label: `reduce ${kernel.shape.join("×")} / ${kernel.reduce.join("×")}`,
-    key: kernelKey(kernel),
+    key: `${shape.lanes}${shape.along}|${kernelKey(kernel)}`,
     arguments: args,
     workgroups: Math.ceil(points / shape.rows),
     parameters: [],

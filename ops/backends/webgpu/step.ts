@@ -85,3 +85,19 @@ export function kernelArguments(kernel: Kernel): StepArgument[] {
   const outputs = kernel.outputs.map(({ dtype }) => ({ dtype, written: true, used: true }));
   return [...inputs, ...outputs].map((a, number) => ({ ...a, from: "kernel", number }));
 }
+
+/** Arguments of a kernel that is part of the lowering of another, by where each comes from. */
+export function argumentsFrom(
+  kernel: Kernel,
+  sources: readonly Pick<StepArgument, "from" | "number">[],
+): StepArgument[] {
+  return kernelArguments(kernel).map((argument, i) => ({ ...argument, ...sources[i]! }));
+}
+
+/** Sources of arguments `start…` of the kernel that is lowered. */
+export function fromKernel(
+  start: number,
+  count: number,
+): readonly Pick<StepArgument, "from" | "number">[] {
+  return Array.from({ length: count }, (_, i) => ({ from: "kernel", number: start + i }));
+}

@@ -7,7 +7,7 @@ import {
   type WebgpuBackend,
   type WebgpuOptions,
 } from "../../../ops/backends/webgpu/mod.ts";
-import { bytesOf, type DType } from "../../../ops/ir/dtype.ts";
+import { bytesOf, type DType, type TypedArray } from "../../../ops/ir/dtype.ts";
 import type { Kernel } from "../../../ops/ir/kernel.ts";
 import { verifyKernel } from "../../../ops/ir/verify.ts";
 
@@ -55,25 +55,23 @@ export interface TestArray {
 const HALF_VIEW = new Float16Array(1);
 const HALF_BITS = new Uint16Array(HALF_VIEW.buffer);
 
-/** Values as bytes of a dtype. */
-export function encode(values: readonly number[], dtype: DType): Uint8Array<ArrayBuffer> {
+/** Values as a typed array that tells the dtype. */
+export function encode(values: readonly number[], dtype: DType): TypedArray {
   switch (dtype) {
     case "float32":
-      return new Uint8Array(Float32Array.from(values).buffer);
+      return Float32Array.from(values);
     case "float64":
-      return new Uint8Array(Float64Array.from(values).buffer);
+      return Float64Array.from(values);
     case "float16":
-      return new Uint8Array(
-        Uint16Array.from(values, (v) => {
-          HALF_VIEW[0] = v;
-          return HALF_BITS[0]!;
-        }).buffer,
-      );
+      return Uint16Array.from(values, (v) => {
+        HALF_VIEW[0] = v;
+        return HALF_BITS[0]!;
+      });
     case "int32":
-      return new Uint8Array(Int32Array.from(values).buffer);
+      return Int32Array.from(values);
     case "uint32":
     case "bool":
-      return new Uint8Array(Uint32Array.from(values).buffer);
+      return Uint32Array.from(values);
   }
 }
 
