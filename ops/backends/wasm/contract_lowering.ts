@@ -9,10 +9,12 @@ import { type ContractKernel, kernelKey, type ReduceKernel, sizeOf } from "../..
 import { emitHookFunction, emitPackFunction, GROUPS } from "./contract_tiles.ts";
 import {
   biasPlace,
+  flatIndex,
   type Plain,
   plainOperand,
   type Product,
   productOf,
+  readsOutput,
   simpleEpilogue,
 } from "./contract_shape.ts";
 import { lowerConvolution } from "./contract_winograd.ts";
@@ -93,9 +95,9 @@ function lowerOriented(
   product: Product = productOf(kernel),
 ): LoweredKernel | undefined {
   const p = product;
-  const { c } = p;
-  if (c === undefined || (c.column !== 1 && p.n > 1)) return undefined;
-  if (kernel.outputs[0]!.dtype !== "float32") return undefined;
+  // The sums may lie where the first output goes, if its rows are contiguous.
+  const fits = p.c && (p.c.column === 1 || p.n === 1) && kernel.outputs[0]!.dtype === "float32";
+  const c = fits && (simpleEpilogue(p) || !readsOutput(p)) ? p.c : undefined;
   const a = plainOperand(p.a, p.loops, "m", "k");
   const b = plainOperand(p.b, p.loops, "k", "n");
   if ((!a && p.n < SMALLEST_SIDE) || (!b && p.m < SMALLEST_SIDE)) return undefined;
@@ -120,10 +122,12 @@ class ProductBuilder {
     this.#key = kernelKey(kernel);
   }
 
-  lower(a: Plain | undefined, b: Plain | undefined, c: Plain): LoweredKernel {
+  /** @param c Where the sums go in the first output; undefined: to scratch. */
+  lower(a: Plain | undefined, b: Plain | undefined, c: Plain | undefined): LoweredKernel {
     const { m, n, k, batches } = this.#product;
-    const simple = simpleEpilogue(this.#product);
-    this.#places.c = { slot: this.#kernel.inputs.length };
+    const simple = c && simpleEpilogue(this.#product);
+    this.#places.c = c ? { slot: this.#kernel.inputs.length } : { scratch: 1 };
+    const table = c?.batches ?? Array.from({ length: batches }, (_, i) => i * m * n);
     const problem: GemmProblem = {
       m,
       n,
@@ -131,10 +135,10 @@ class ProductBuilder {
       batches,
       a: a ? this.#strided(a, "a") : this.#packed("m"),
       b: b ? this.#strided(b, "b") : this.#packed("n"),
-      c: { row: n === 1 ? Math.max(1, c.row) : c.row, column: 1, batches: c.batches },
+      c: { row: Math.max(1, c?.row ?? n), column: 1, batches: table },
       bias: simple?.bias?.side,
       relu: simple?.relu ?? false,
-      hook: simple ? undefined : this.#hook(),
+      hook: simple ? undefined : this.#hook(c !== undefined),
       threads: this.#threads,
     };
     if (simple?.bias) this.#places.bias = biasPlace(simple.bias.load);
@@ -144,7 +148,7 @@ class ProductBuilder {
     this.#kBlock = typeof word === "number" ? word : 0;
     return {
       passes: [{ plan, places: this.#places }],
-      scratch: [plan.scratchBytes],
+      scratch: c ? [plan.scratchBytes] : [plan.scratchBytes, 4 * batches * m * n],
     };
   }
 
@@ -183,12 +187,13 @@ class ProductBuilder {
     return { pack: { module, name: `pack ${side}` }, args: { operand: "args" } };
   }
 
-  /** Everything after the sums, which the product left in the first output's place. */
-  #hook(): ExternalMatrix {
+  /** Everything after the sums, which the product left in the first output's place or in scratch. */
+  #hook(inOutput: boolean): ExternalMatrix {
     const p = this.#product;
     const kernel = this.#kernel;
     const inputs = kernel.inputs.length;
-    const c = p.builder.load(inputs, "float32", p.outputs[1]!, undefined);
+    const position = inOutput ? inputs : inputs + kernel.outputs.length + 1;
+    const c = p.builder.load(inputs, "float32", inOutput ? p.outputs[1]! : flatIndex(p), undefined);
     const memo = new Map<Node, Node>();
     const roots = p.outputs.map((x) => p.builder.substitute(x, new Map(), memo, c));
     const space = { loops: p.loops.filter((l) => l.group !== GROUPS.k), roots };
@@ -197,7 +202,7 @@ class ProductBuilder {
       emitHookFunction(m, "hook", {
         builder: p.builder,
         space,
-        slots: { inputs: [...slots.inputs, inputs], outputs: slots.outputs },
+        slots: { inputs: [...slots.inputs, position], outputs: slots.outputs },
       }));
     return { pack: { module, name: "hook" }, args: { operand: "args" } };
   }

@@ -7,7 +7,14 @@
 import type { ContractKernel } from "../../ir/kernel.ts";
 import { sizeOf } from "../../ir/kernel.ts";
 import type { Loop } from "./emit_axes.ts";
-import { type Affine, affineOf, coefficientOf, type Node, NodeBuilder } from "./emit_node.ts";
+import {
+  type Affine,
+  affineOf,
+  coefficientOf,
+  type Node,
+  NodeBuilder,
+  visitNodes,
+} from "./emit_node.ts";
 import type { OperandPlace } from "./emit_nest.ts";
 import { type GroupName, GROUPS } from "./contract_tiles.ts";
 
@@ -196,4 +203,25 @@ function biasSide(p: Product, x: Node): "row" | "column" | undefined {
 export function biasPlace(x: Node): OperandPlace {
   if (x.kind !== "load") throw new Error("internal: a bias that is no load");
   return { slot: x.input, bytes: 4 * affineOf(x.index).offset };
+}
+
+/** Whether what follows the sums reads where the first output is written: both may be one array. */
+export function readsOutput(p: Product): boolean {
+  let found = false;
+  visitNodes(p.outputs, (x) => found ||= x.kind === "load" && x.index === p.outputs[1]);
+  return found;
+}
+
+/** Row-major number of a point over batches, rows and columns. */
+export function flatIndex(p: Product): Node {
+  let flat = p.builder.int(0);
+  for (const { axis, size, group } of p.loops) {
+    if (group === GROUPS.k) continue;
+    const terms = [{ coefficient: size, atom: flat }, {
+      coefficient: 1,
+      atom: p.builder.axis(axis, size),
+    }];
+    flat = p.builder.affine(terms, 0);
+  }
+  return flat;
 }

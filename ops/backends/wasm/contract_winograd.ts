@@ -10,7 +10,13 @@ import {
   type MapKernel,
   sizeOf,
 } from "../../ir/kernel.ts";
-import { biasPlace, type Product, productOf, simpleEpilogue } from "./contract_shape.ts";
+import {
+  biasPlace,
+  type Product,
+  productOf,
+  readsOutput,
+  simpleEpilogue,
+} from "./contract_shape.ts";
 import type { SimpleEpilogue } from "./contract_shape.ts";
 import { type KernelPass, type LoweredKernel, type OperandPlace, plainSlots } from "./emit_nest.ts";
 import type { KernelPlan } from "./kernel_plan.ts";
@@ -68,7 +74,8 @@ export function lowerConvolution(
   }
   const product = productOf(kernel);
   const simple = simpleEpilogue(product);
-  const inPlace = kernel.outputs[0]!.dtype === "float32" && hasIndex(product, kernel, index);
+  const inPlace = kernel.outputs[0]!.dtype === "float32" && hasIndex(product, kernel, index) &&
+    (simple !== undefined || !readsOutput(product));
   const whole = inPlace && simple !== undefined &&
     (g.role === "forward" ? simple.bias?.side !== "column" : !simple.bias && !simple.relu);
   const plan = planOf(g, threads, whole ? simple : undefined);

@@ -102,6 +102,7 @@ export class Nest {
   readonly #arguments: Value;
   readonly #slots: Slots;
   readonly #bases = new Map<number, Value>();
+  readonly #ranges = new Map<number, readonly [Operand, Operand]>();
 
   constructor(f: FunctionBuilder, module: CodeModule, slots: Slots) {
     this.f = f;
@@ -137,6 +138,16 @@ export class Nest {
   /** Fixes the level of a loop. */
   declare(loop: Loop, level: number): void {
     this.#counters.set(loop.axis, boundValue(this.table, "i32", level));
+  }
+
+  /** Restricts a loop to part of its axis. */
+  setRange(loop: Loop, range: readonly [Operand, Operand]): void {
+    this.#ranges.set(loop.axis, range);
+  }
+
+  /** First coordinate of a loop and the one behind its last. */
+  rangeOf(loop: Loop): readonly [Operand, Operand] {
+    return this.#ranges.get(loop.axis) ?? [0, loop.size];
   }
 
   /** A lowering over this nest's loops. */
@@ -186,7 +197,8 @@ export class Nest {
     this.e.place(roots, level - 1, copies);
     const [first, ...rest] = loops;
     if (first === undefined) return body();
-    this.e.loop(this.counter(first), 0, first.size, 1, () => {
+    const [low, high] = this.rangeOf(first);
+    this.e.loop(this.counter(first), low, high, 1, () => {
       this.loops(rest, level + 1, roots, body, copies);
     });
   }

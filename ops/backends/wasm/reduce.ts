@@ -55,7 +55,16 @@ interface Store {
   readonly index: Node;
 }
 
+/** The outermost reduced loop cut into parts, each with results of its own. */
+export interface Parts {
+  readonly count: number;
+  /** Turns of the loop per part. */
+  readonly length: number;
+}
+
 interface ReducePlan {
+  /** Loop over the parts, a unit each. */
+  readonly parts: { readonly loop: Loop; readonly length: number } | undefined;
   readonly outer: readonly Loop[];
   readonly reduced: readonly Loop[];
   /** Reductions by passes over the reduced axes. */
@@ -95,7 +104,10 @@ function outputIndex(kernel: ReduceKernel, output: KernelOutput) {
   return output.index ?? ravel(axesOf(shape), shape);
 }
 
-function plan(kernel: ReduceKernel): ReducePlan {
+/** Axis number of the parts, out of the way of the kernel's own. */
+const PARTS_AXIS = 29;
+
+function plan(kernel: ReduceKernel, parts: Parts | undefined): ReducePlan {
   const builder = new NodeBuilder();
   const { loops, axes } = liftAxes(builder, [kernel.shape, kernel.reduce]);
   const memo = new Map();
@@ -105,7 +117,7 @@ function plan(kernel: ReduceKernel): ReducePlan {
     ...kernel.reductions.map((r) => builder.lift(r.body, axes, memo)),
     ...kernel.outputs.flatMap((o) => [
       builder.lift(o.value, axes, memo),
-      builder.lift(outputIndex(kernel, o), axes, memo),
+      partIndex(builder, builder.lift(outputIndex(kernel, o), axes, memo), parts),
     ]),
     ...(anyArg ? [builder.lift(place, axes, memo)] : []),
   ];
@@ -126,6 +138,10 @@ function plan(kernel: ReduceKernel): ReducePlan {
   }));
   const isFull = (s: Store) => kernel.outputs[s.output]!.full === true;
   return {
+    parts: parts && {
+      loop: { axis: PARTS_AXIS, size: parts.count, group: 0 },
+      length: parts.length,
+    },
     outer: space.loops.filter((l) => l.group === 0),
     reduced: space.loops.filter((l) => l.group === 1),
     stages: stagesOf(items),
@@ -134,6 +150,14 @@ function plan(kernel: ReduceKernel): ReducePlan {
     ...chooseVector(space.loops, space.roots, stores.filter(isFull)),
     single: usesFloat64(space.roots),
   };
+}
+
+/** Results of parts lie side by side. */
+function partIndex(builder: NodeBuilder, index: Node, parts: Parts | undefined): Node {
+  if (parts === undefined) return index;
+  const part = builder.axis(PARTS_AXIS, parts.count);
+  const terms = [{ coefficient: parts.count, atom: index }, { coefficient: 1, atom: part }];
+  return builder.affine(terms, 0);
 }
 
 function chooseVector(
@@ -244,19 +268,20 @@ function releaseAll(nest: Nest, states: readonly State[]): void {
   }
 }
 
-/** Runs `body(low, high)` over blocks of a loop; where there is more than one, `flush` after each. */
+/** Runs `body(low, high)` over blocks of a loop. */
 function blocks(
   nest: Nest,
-  size: number,
+  loop: Loop,
   block: number,
   body: (low: Operand, high: Operand) => void,
 ): void {
-  if (size <= block) return body(0, size);
+  const [start, end] = nest.rangeOf(loop);
+  if (loop.size <= block) return body(start, end);
   const { f } = nest;
   const [low, high] = [f.local("i32"), f.local("i32")];
-  f.range(low, 0, size, block, () => {
+  f.range(low, start, end, block, () => {
     f.get(low).i32(block).op("i32.add").set(high);
-    f.get(high).i32(size).get(high).i32(size).op("i32.lt_s", "select").set(high);
+    f.get(high).push(end).get(high).push(end).op("i32.lt_s", "select").set(high);
     nest.e.scope(() => body(low, high));
   });
 }
@@ -280,7 +305,7 @@ function emitRowStage(nest: Nest, plan: ReducePlan, k: number, wide: Side | unde
   const totals = blocked && copies > 0 ? newStates(nest, stage) : undefined;
   for (const s of [...states, tail, ...(totals ? [totals] : [])]) resetAll(nest, stage, s);
   nest.loops(others, 2, roots, () => {
-    blocks(nest, plan.vector.size, blocked ? ROW_BLOCK : Infinity, (low, high) => {
+    blocks(nest, plan.vector, blocked ? ROW_BLOCK : Infinity, (low, high) => {
       if (totals) { for (const s of states) resetAll(nest, stage, s); }
       nest.vector(plan.vector, low, high, copies, (n) => {
         if (n === 0) takeIn(nest, stage, tail, 0);
@@ -316,9 +341,22 @@ function mergeCopies(nest: Nest, stage: readonly LoweredItem[], states: readonly
   }
 }
 
+/** Loops that a unit of work fixes: outer ones, then the part. */
+function unitLoops(plan: ReducePlan, outer: readonly Loop[]): readonly Loop[] {
+  return plan.parts ? [...outer, plan.parts.loop] : outer;
+}
+
+/** Restricts the outermost reduced loop to the unit's part. */
+function setPart(nest: Nest, plan: ReducePlan): void {
+  const first = plan.reduced[0];
+  if (plan.parts === undefined || first === undefined) return;
+  const part = nest.e.get(nest.counter(plan.parts.loop), 0);
+  nest.setRange(first, nest.chunkBounds(part, plan.parts.length, first.size));
+}
+
 function emitRows(nest: Nest, plan: ReducePlan): void {
   const { e } = nest;
-  for (const loop of plan.outer) nest.declare(loop, 1);
+  for (const loop of unitLoops(plan, plan.outer)) nest.declare(loop, 1);
   const others = plan.reduced.filter((l) => l !== plan.vector);
   others.forEach((loop, i) => nest.declare(loop, 2 + i));
   nest.declare(plan.vector, 2 + others.length);
@@ -326,7 +364,8 @@ function emitRows(nest: Nest, plan: ReducePlan): void {
   const one = new Side(nest, plan, undefined, 1);
   const roots = [...(wide?.roots() ?? []), ...one.roots()];
   e.place(roots, 0);
-  nest.units(plan.outer, 1, () => {
+  nest.units(unitLoops(plan, plan.outer), 1, () => {
+    setPart(nest, plan);
     plan.stages.forEach((_, k) => emitRowStage(nest, plan, k, wide, one));
     // Full outputs come first: what they read may be the array that they write.
     if (plan.fullStores.length > 0) {
@@ -359,7 +398,7 @@ function emitColumnTurn(nest: Nest, plan: ReducePlan, side: Side, n: number): vo
     const roots = bodiesOf(stage);
     nest.loops(outer, level, roots, () => {
       e.place(roots, level + outer.length - 1, copies.length);
-      blocks(nest, inner.size, blocked ? COLUMN_BLOCK : Infinity, (low, high) => {
+      blocks(nest, inner, blocked ? COLUMN_BLOCK : Infinity, (low, high) => {
         if (blocked) { for (const s of states) resetAll(nest, stage, s); }
         e.loop(nest.counter(inner), low, high, 1, () => {
           for (const c of copies) takeIn(nest, stage, states[c]!, c);
@@ -384,8 +423,8 @@ function emitColumnTurn(nest: Nest, plan: ReducePlan, side: Side, n: number): vo
 }
 
 function emitColumns(nest: Nest, plan: ReducePlan): void {
-  const { e, f } = nest;
-  const prefix = plan.outer.filter((l) => l !== plan.vector);
+  const { e } = nest;
+  const prefix = unitLoops(plan, plan.outer.filter((l) => l !== plan.vector));
   for (const loop of prefix) nest.declare(loop, 1);
   nest.declare(plan.vector, 2);
   const reduced = plan.reduced.length > 0 ? plan.reduced : [NO_LOOP];
@@ -400,26 +439,36 @@ function emitColumns(nest: Nest, plan: ReducePlan): void {
     const [low, high] = typeof chunk === "number"
       ? [0, plan.vector.size]
       : nest.chunkBounds(chunk, COLUMN_CHUNK, plan.vector.size);
+    setPart(nest, plan);
     e.place(roots, 1);
     nest.vector(plan.vector, low, high, copies, (n) => {
       emitColumnTurn(nest, plan, n === 0 ? one : wide!, n);
     });
   });
-  void f;
 }
 
 function columnChunks(plan: ReducePlan): number {
   return Math.ceil(plan.vector.size / COLUMN_CHUNK);
 }
 
-/** Lowers one reduce kernel to one function. */
-export function lowerReducePass(kernel: ReduceKernel, slots: Slots): KernelPass {
+function unitsOf(p: ReducePlan): number {
+  const outer = sizeOf(p.outer.map((l) => l.size));
+  return p.columns ? outer / p.vector.size * columnChunks(p) : outer;
+}
+
+/** Units of work of the kernel in one pass, and turns of its outermost reduced loop. */
+export function reduceShape(kernel: ReduceKernel): { units: number; turns: number } {
+  const p = plan(kernel, undefined);
+  return { units: unitsOf(p), turns: p.reduced[0]?.size ?? 1 };
+}
+
+/** Lowers one reduce kernel to one function, with results per part where `parts` are given. */
+export function lowerReducePass(kernel: ReduceKernel, slots: Slots, parts?: Parts): KernelPass {
   checkTypes([...kernel.inputs, ...kernel.outputs].map((x) => x.dtype));
   const outer = sizeOf(kernel.shape);
   if (outer === 0) return { units: 0, grain: 1, host: new Map(), emit: emitNothing };
-  const p = plan(kernel);
-  const prefix = sizeOf(p.outer.map((l) => l.size));
-  const units = p.columns ? prefix / p.vector.size * columnChunks(p) : prefix;
+  const p = plan(kernel, parts);
+  const units = unitsOf(p) * (parts?.count ?? 1);
   const bodies = p.stages.flat().map((i) => i.body);
   const values = [...p.rowStores, ...p.fullStores].map((s) => s.value);
   const cost = nodeCost([...bodies, ...p.fullStores.map((s) => s.value)], p.single);

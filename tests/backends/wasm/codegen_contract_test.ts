@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import {
   acc,
   add,
@@ -19,7 +20,7 @@ import {
 } from "../../../ops/ir/expr.ts";
 import type { ContractKernel, ConvolutionGeometry, KernelOutput } from "../../../ops/ir/kernel.ts";
 import { Random } from "../../ir/helpers.ts";
-import { compare, out } from "./codegen_helpers.ts";
+import { compare, out, wasm } from "./codegen_helpers.ts";
 
 const random = new Random(3);
 const F32 = { dtype: "float32" } as const;
@@ -127,6 +128,24 @@ Deno.test("contract kernels multiply batches of heads and put them side by side"
     convolution: undefined,
   };
   compare(kernel, [normal(b * h * t * t), normal(b * t * h * d)], [b * t * h * d], LOOSE);
+});
+
+Deno.test("contract kernels add to an array that the result replaces", () => {
+  const [m, n, k] = [40, 48, 30];
+  const at = strided([axis(0, m), axis(1, n)], [n, 1]);
+  const kernel = linear([m, n, k], () => [out(add(SUM, load(2, "float32", at)), at)], 1);
+  const values = [normal(m * k), normal(n * k), normal(m * n)];
+  const [expected] = compare(kernel, values, [m * n], LOOSE) as [number[]];
+  const buffers = values.map((list) => {
+    const buffer = wasm.allocate(4 * list.length);
+    wasm.write(buffer, 0, Float32Array.from(list));
+    return { buffer, offset: 0 };
+  });
+  const plan = wasm.prepare([{ kernel, bindings: [...buffers, buffers[2]!] }]);
+  plan.run();
+  const bytes = wasm.readSync(buffers[2]!.buffer, 0, 4 * m * n)!;
+  assertEquals([...new Float32Array(bytes.buffer)], expected);
+  plan.dispose();
 });
 
 interface Case {

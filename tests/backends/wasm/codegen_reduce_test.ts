@@ -152,6 +152,19 @@ Deno.test("reduce kernels of one result over many elements are accurate and inde
   }
 });
 
+Deno.test("reduce kernels split long reductions with stages and full outputs", () => {
+  const long = { absolute: 1e-6, relative: 1e-5 };
+  for (const [m, n] of [[1, 100_003], [3, 70_000]] as const) {
+    compare(softmax(m, n, [n, 1]), [normal(m * n)], [m * n, m], long);
+    compare(softmax(m, n, [1, m]), [normal(m * n)], [m * n, m], long);
+  }
+  for (const op of OPS) {
+    const kernel = simple(op, 20, 10_000, [1, 20], "float32");
+    const values = normal(200_000).map((x) => op === "prod" ? 1 + x / 1e4 : x);
+    compare(kernel, [values], [20], { absolute: 2e-2, relative: 1e-4 });
+  }
+});
+
 Deno.test("reduce kernels over nothing give the neutral element", () => {
   const kernel = simple("sum", 3, 0, [0, 1], "float32");
   assertEquals(runOn(wasm, kernel, [[]], [3]), [[0, 0, 0]]);
