@@ -169,6 +169,7 @@ function replaceBoth(
   }
   if (countNodes(rootsOf(trimmed.kernel).map((r) => r.expr)) > FUSION_LIMITS.nodes) return false;
   log(rule, `${second.label} joins ${first.label}`);
+  graph.moveTo(first, second);
   graph.remove(second);
   const values = merged.outputs.filter((_, i) => outputs[i]);
   graph.change(first, trimmed.kernel, trimmed.inputs, values);

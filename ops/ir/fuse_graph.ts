@@ -71,6 +71,13 @@ export class FusionGraph {
     this.#order = undefined;
   }
 
+  /** Puts a node where a later one stands, whose inputs it is about to take over. */
+  moveTo(node: GraphNode, place: GraphNode): void {
+    this.#nodes = this.#nodes.filter((n) => n !== node);
+    this.#nodes.splice(this.#nodes.indexOf(place), 0, node);
+    this.#order = undefined;
+  }
+
   /** Takes a node out; its outputs must be unneeded or belong to another node by now. */
   remove(node: GraphNode): void {
     this.#unregister(node);

@@ -110,8 +110,10 @@ function inlineByScore(graph: FusionGraph, candidate: Candidate, log: FusionLog)
     const points = allowed.reduce((sum, u) => sum + u.points, 0);
     const score = savedBytes * FUSION_LIMITS.costPerByte - cost * (points - elements) +
       FUSION_LIMITS.launchCost;
-    // Random bits and masks are computed again instead of stored, as long as that is once per user.
-    const fresh = generator && allowed.every((u) => u.points <= elements);
+    // Random bits are computed again instead of stored, as long as that is once per user; what
+    // follows from coordinates alone in a few steps is computed rather than loaded.
+    const fresh = generator &&
+      (cost <= FUSION_LIMITS.trivial || allowed.every((u) => u.points <= elements));
     if (score >= 0 || fresh) {
       const names = users.map((u) => u.label).join(", ");
       log("inline", `${node.label} into ${names}: saves ${savedBytes} bytes, score ${score}`);

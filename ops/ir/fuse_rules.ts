@@ -11,6 +11,8 @@ export const FUSION_LIMITS = {
   costPerByte: 4,
   /** A kernel launch (2 µs) in the arithmetic of one core. */
   launchCost: 20_000,
+  /** Arithmetic that costs no more than loading its result. */
+  trivial: 4,
   /** Arithmetic that may be repeated. */
   cheap: 8,
   /** Nodes of a kernel's expressions; compile time and registers. */
