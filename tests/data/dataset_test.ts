@@ -4,6 +4,7 @@ import {
   type Dataset,
   FixedBatchSampler,
   type HostArray,
+  MapDataset,
   RandomSampler,
   randomSplit,
   SequentialSampler,
@@ -54,6 +55,14 @@ Deno.test("data sets throw for sizes and indices that do not fit", () => {
     () => new TensorDataset({ ...floats(2), shape: [3] }),
     "TensorDataset: array 0 has 2 elements, shape [3] needs 3",
   );
+});
+
+Deno.test("ConcatDataset and MapDataset reach every sample", async () => {
+  const both = new ConcatDataset([counting(2), counting(3)]);
+  assertEquals([0, 1, 2, 3, 4].map((i) => both.get(i)), [0, 1, 0, 1, 2]);
+  assertMessage(() => both.get(5), "get: index 5 is out of range for length 5");
+  const later: Dataset<number> = { length: 2, get: (i) => Promise.resolve(i) };
+  assertEquals(await new MapDataset(later, (n) => n + 10).get(1), 11);
 });
 
 Deno.test("RandomSampler draws with replacement from all samples", () => {

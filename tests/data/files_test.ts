@@ -23,6 +23,20 @@ Deno.test("readFile() throws for a missing file", async () => {
   await assertRejection(() => readFile(folder), `readFile: is a folder, not a file: ${folder}`);
 });
 
+Deno.test("readFile() fetches URLs and reports what the server answers", async () => {
+  const server = Deno.serve({ port: 0, onListen: () => {} }, (request) => {
+    const found = new URL(request.url).pathname === "/a.txt";
+    return new Response(found ? "hello" : "", { status: found ? 200 : 404 });
+  });
+  const base = `http://localhost:${server.addr.port}`;
+  assertEquals(new TextDecoder().decode(await readFile(`${base}/a.txt`)), "hello");
+  await assertRejection(
+    () => readFile(`${base}/b.txt`),
+    `readFile: the server answered 404: ${base}/b.txt`,
+  );
+  await server.shutdown();
+});
+
 Deno.test("listFolder() throws for a missing folder", async () => {
   await assertRejection(() => listFolder("/no/such"), "listFolder: no such folder: /no/such");
 });

@@ -246,6 +246,22 @@ Deno.test("collate() throws where samples differ and says where", () => {
   );
   assertMessage(() => collate([]), "collate: there are no samples");
   assertMessage(
+    () => collate<unknown>([1n, 1]),
+    "collate: sample of sample 1 is a number, sample 0 has a bigint",
+  );
+  assertMessage(
+    () => collate<unknown>([true, null]),
+    "collate: sample of sample 1 is null, sample 0 has a boolean",
+  );
+  assertMessage(
+    () => collate<unknown>([array(1), 2]),
+    "collate: sample of sample 1 is a number, sample 0 has an array",
+  );
+  assertMessage(
+    () => collate([new DataView(new ArrayBuffer(1))]),
+    "collate: sample is no array of numbers",
+  );
+  assertMessage(
     () => collate([{ width: 1, height: 1, channels: 1, data: new Uint8Array(1) }]),
     "collate: sample is an image of bytes (end its transform with ToTensor)",
   );

@@ -69,6 +69,14 @@ Deno.test("classification metrics throw for labels that do not fit", () => {
     "classificationReport: classes has 1 names, labels 2",
   );
   assertMessage(
+    () => confusionMatrix([0], [0], { labels: [] }),
+    "confusionMatrix: labels is empty",
+  );
+  assertMessage(
+    () => classificationReport([0], [0], { digits: -1 }),
+    "classificationReport: digits is -1, expected an integer of at least 0",
+  );
+  assertMessage(
     () => formatConfusionMatrix([[1]], ["a", "b"]),
     "formatConfusionMatrix: classes has 2 names, matrix 1 rows",
   );

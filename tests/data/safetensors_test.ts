@@ -145,6 +145,10 @@ Deno.test("serializeSafetensors() throws for tensors that do not fit", () => {
     () => serializeSafetensors({ w: { dtype: "int32", shape: [3], data } }),
     'serializeSafetensors: tensor "w" holds a Float32Array, dtype int32 needs a Int32Array',
   );
+  assertMessage(
+    () => serializeSafetensors({ w: { dtype: "f32" as "float32", shape: [3], data } }),
+    'serializeSafetensors: tensor "w" has an unknown dtype "f32"',
+  );
   const good: HostArray = { dtype: "float32", shape: [3], data };
   assertMessage(
     () => serializeSafetensors({ __metadata__: good }),

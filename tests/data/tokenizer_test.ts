@@ -4,6 +4,7 @@ import {
   loadTokenizer,
   parseTokenizer,
   saveTokenizer,
+  type SplitName,
   TextStream,
   trainBpe,
   WordTokenizer,
@@ -11,6 +12,7 @@ import {
 } from "../../data/mod.ts";
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { assertMessage, assertRejection } from "./_errors.ts";
+import training from "./fixtures/bpe_training.json" with { type: "json" };
 
 const TEXT = "the cat sat on the mat, the cat's hat — żółć 😀 12345\n\n  end";
 
@@ -31,6 +33,19 @@ Deno.test("trainBpe() joins the most frequent pair first, the smallest ids among
     merges.map((pair) => pair.join(" ")),
     ["u g", "h ug", "b u", "p ug", "Ġ hug", "Ġ bu"],
   );
+});
+
+Deno.test("trainBpe() learns the merges that Hugging Face's trainer learns", () => {
+  for (const { split, vocabSize, merges, ids } of training.cases) {
+    const tokenizer = trainBpe(training.texts, {
+      vocabSize,
+      specialTokens: ["<|endoftext|>"],
+      split: split as SplitName,
+    });
+    const model = tokenizer.toJSON().model as { merges: [string, string][] };
+    assertEquals(model.merges.map((pair) => pair.join(" ")), merges);
+    assertEquals(training.texts.map((text) => [...tokenizer.encode(text)]), ids);
+  }
 });
 
 Deno.test("BpeTokenizer gives back every text", () => {
@@ -198,6 +213,14 @@ Deno.test("parseTokenizer() names the field that it does not support", () => {
     [
       config({ pre_tokenizer: { type: "BertPreTokenizer" } }),
       'pre_tokenizer.type is "BertPreTokenizer", which is not supported',
+    ],
+    [
+      config({ pre_tokenizer: { type: "Sequence" } }),
+      "pre_tokenizer.pretokenizers is no list",
+    ],
+    [
+      config({ normalizer: { type: "Replace", pattern: { Regex: "a" } } }),
+      "normalizer.pattern has no String",
     ],
     [
       config({ pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Split" }] } }),
