@@ -63,8 +63,7 @@ function fuseAll(graph: FusionGraph, log: FusionLog): boolean {
 function producersOf(graph: FusionGraph, node: KernelNode): KernelNode[] {
   const producers = new Set<KernelNode>();
   for (const { producer } of node.inputs) if (producer?.kind === "kernel") producers.add(producer);
-  const order = new Map(graph.nodes.map((n, i) => [n, i]));
-  return [...producers].sort((a, b) => order.get(b)! - order.get(a)!);
+  return [...producers].sort((a, b) => graph.position(b) - graph.position(a));
 }
 
 function fuseMap(graph: FusionGraph, node: KernelNode, log: FusionLog): boolean {
@@ -206,7 +205,7 @@ function mergeSiblings(graph: FusionGraph, log: FusionLog): boolean {
 /** Later kernels of the same kind that read one of the node's inputs, or are as small as it is. */
 function siblingsOf(graph: FusionGraph, node: KernelNode): KernelNode[] {
   const small = sizeOf(iterationShape(node.kernel)) <= FUSION_LIMITS.smallKernel;
-  const later = graph.nodes.slice(graph.nodes.indexOf(node) + 1);
+  const later = graph.nodes.slice(graph.position(node) + 1);
   return later.filter((other): other is KernelNode =>
     other.kind === "kernel" && other.kernel.kind === node.kernel.kind &&
     (small || other.inputs.some((v) => node.inputs.includes(v)))

@@ -55,6 +55,11 @@ export class FusionGraph {
     return this.#updates.find((u) => u.value === value)?.state;
   }
 
+  /** Position of a node in the order of `nodes`. */
+  position(node: GraphNode): number {
+    return this.#positions().get(node)!;
+  }
+
   /** Whether the node is still part of the graph. */
   has(node: GraphNode): boolean {
     return this.#positions().has(node);

@@ -43,10 +43,10 @@ function earlyExpressions(kernel: Kernel): Expr[] {
           ? kernel.outputs.map((o) => o.value)
           : []),
       ];
-    case "contract":
-      return [kernel.a, kernel.b];
     case "scatter":
       return [kernel.target, kernel.value, ...(kernel.guard ? [kernel.guard] : [])];
+    case "contract":
+      // Backends may sum up in the output's memory before the epilogue reads anything.
     case "scan":
     case "sort":
       return expressionsOf(kernel);
