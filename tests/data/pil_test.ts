@@ -12,23 +12,25 @@ import {
 import { assert, assertEquals } from "@std/assert";
 import pil from "./fixtures/pil.json" with { type: "json" };
 
-/** Width, height, channels, bytes in base64. */
-type Encoded = [number, number, number, string];
-
 interface PilCase {
   op: string;
   args: unknown[];
-  i: Encoded;
-  o: Encoded;
+  input: Image;
+  output: Image;
 }
 
-function decode([width, height, channels, bytes]: Encoded): Image {
-  const data = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
-  return { width, height, channels, data };
+/** `op args width height channels bytes width height channels bytes`, the bytes in base64. */
+function parseCase(line: string): PilCase {
+  const [op, args, ...rest] = line.split(" ");
+  const image = (at: number): Image => {
+    const [width, height, channels] = rest.slice(at, at + 3).map(Number);
+    const data = Uint8Array.from(atob(rest[at + 3]!), (c) => c.charCodeAt(0));
+    return { width: width!, height: height!, channels: channels!, data };
+  };
+  return { op: op!, args: JSON.parse(args!) as unknown[], input: image(0), output: image(4) };
 }
 
-function run({ op, args, i }: PilCase): Image {
-  const image = decode(i);
+function run({ op, args, input: image }: PilCase): Image {
   switch (op) {
     case "resize":
       return resize(image, args[0] as [number, number], {
@@ -52,10 +54,12 @@ function run({ op, args, i }: PilCase): Image {
   }
 }
 
-for (const op of new Set(pil.cases.map((test) => test.op))) {
+const CASES = pil.cases.map(parseCase);
+
+for (const op of new Set(CASES.map((test) => test.op))) {
   Deno.test(`${op}() gives the bytes of ${pil.source}`, () => {
-    const cases = (pil.cases as PilCase[]).filter((test) => test.op === op);
+    const cases = CASES.filter((test) => test.op === op);
     assert(cases.length > 4);
-    for (const test of cases) assertEquals(run(test), decode(test.o), JSON.stringify(test.args));
+    for (const test of cases) assertEquals(run(test), test.output, JSON.stringify(test.args));
   });
 }
