@@ -276,9 +276,12 @@ const ROUND = defineElementwise({
   domain: [-5, 5],
 });
 
-/** Nearest whole number, halves to even, like `torch.round`. */
-export function round(x: Tensor): Tensor {
-  return applyElementwise(ROUND, [x]);
+/** Nearest whole number (or multiple of `10^−decimals`), halves to even, like `torch.round`. */
+export function round(x: Tensor, options: { decimals?: number | undefined } = {}): Tensor {
+  const { decimals = 0 } = options;
+  if (decimals === 0 || !isFloat(x.dtype)) return applyElementwise(ROUND, [x]);
+  const scale = 10 ** Math.abs(decimals);
+  return decimals > 0 ? div(round(mul(x, scale)), scale) : mul(round(div(x, scale)), scale);
 }
 
 const ATAN2 = defineElementwise({

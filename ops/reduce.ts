@@ -2,18 +2,7 @@
 import { core } from "./base.ts";
 import { DtypeError, normalizeAxes, normalizeAxis, ShapeError } from "./check.ts";
 import { apply, applyAll, type Attribute, defineOp, type Operand } from "./define.ts";
-import {
-  convert,
-  div,
-  eq,
-  logicalNot,
-  mul,
-  ne,
-  sqrt,
-  square,
-  sub,
-  where,
-} from "./elementwise.ts";
+import { convert, div, eq, logicalNot, mul, ne, sqrt, square, sub, where } from "./elementwise.ts";
 import { type DType, isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import { type ReduceKernel, type ReduceOp, sizeOf } from "./ir/kernel.ts";

@@ -322,6 +322,16 @@ export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
   return y;
 }
 
+/** Columns read backwards, like `torch.fliplr`. */
+export function fliplr(x: Tensor): Tensor {
+  return flip(x, 1);
+}
+
+/** Rows read backwards, like `torch.flipud`. */
+export function flipud(x: Tensor): Tensor {
+  return flip(x, 0);
+}
+
 interface EmbedAttributes {
   readonly [name: string]: Attribute;
   readonly shape: readonly number[];
