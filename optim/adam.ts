@@ -1,0 +1,192 @@
+import { maximum, type Tensor } from "../ops/mod.ts";
+import {
+  Optimizer,
+  type Options,
+  type ParameterSource,
+  type RuleInput,
+  type StatePlan,
+  type Updated,
+} from "./optimizer.ts";
+import {
+  biasCorrection,
+  blend,
+  checkBeta,
+  checkSetting,
+  decayed,
+  shrunk,
+  signed,
+  withDefaults,
+} from "./_rules.ts";
+
+/** Settings of {@linkcode Adam}. */
+export interface AdamSettings {
+  /** Learning rate. @default 0.001 */
+  lr: number;
+  /** Decay rates of the averages of the gradient and of its square. @default [0.9, 0.999] */
+  betas: readonly [number, number];
+  /** Added to denominators. @default 1e-8 */
+  eps: number;
+  /** L2 penalty. @default 0 */
+  weightDecay: number;
+  /** Use the highest second moment so far. @default false */
+  amsgrad: boolean;
+  /** Go up instead of down. @default false */
+  maximize: boolean;
+}
+
+/**
+ * Adam (Kingma and Ba 2015), like `torch.optim.Adam`; `weightDecay` is part of the gradient.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@tensaurus/core";
+ * import { Adam } from "@tensaurus/core/optim";
+ * import { assert } from "@std/assert";
+ *
+ * const w = tensor([2], { requiresGrad: true });
+ * const optimizer = new Adam([w], { lr: 0.1 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * assert(await w.item() < 2);
+ * ```
+ */
+export class Adam extends Optimizer<AdamSettings> {
+  /**
+   * @param params Parameters, or groups with settings of their own.
+   * @param settings Settings.
+   * @throws {RangeError} If a setting is not allowed.
+   */
+  constructor(
+    params: ParameterSource<AdamSettings>,
+    settings: Options<AdamSettings> = {},
+  ) {
+    super(
+      "Adam",
+      params,
+      withDefaults<AdamSettings>({
+        lr: 0.001,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        weightDecay: 0,
+        amsgrad: false,
+        maximize: false,
+      }, settings),
+    );
+  }
+
+  override check(group: Readonly<AdamSettings>): void {
+    super.check(group);
+    checkBeta("Adam", "betas[0]", group.betas[0]);
+    checkBeta("Adam", "betas[1]", group.betas[1]);
+    checkSetting("Adam", "eps", group.eps);
+    checkSetting("Adam", "weightDecay", group.weightDecay);
+  }
+
+  override keeps({ amsgrad }: Readonly<AdamSettings>): StatePlan {
+    return adamState(amsgrad);
+  }
+
+  override rule(x: RuleInput<AdamSettings>): Updated {
+    return adamStep(x, x.p, decayed(x, signed(x)));
+  }
+}
+
+/** Settings of {@linkcode AdamW}. */
+export interface AdamWSettings {
+  /** Learning rate. @default 0.001 */
+  lr: number;
+  /** Decay rates of the averages of the gradient and of its square. @default [0.9, 0.999] */
+  betas: readonly [number, number];
+  /** Added to denominators. @default 1e-8 */
+  eps: number;
+  /** Share of `lr` by which parameters shrink at each step. @default 0.01 */
+  weightDecay: number;
+  /** Use the highest second moment so far. @default false */
+  amsgrad: boolean;
+  /** Go up instead of down. @default false */
+  maximize: boolean;
+}
+
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter 2019), like `torch.optim.AdamW`.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@tensaurus/core";
+ * import { AdamW } from "@tensaurus/core/optim";
+ * import { assert } from "@std/assert";
+ *
+ * const w = tensor([2], { requiresGrad: true });
+ * const optimizer = new AdamW([w], { lr: 0.1 });
+ * w.square().sum().backward();
+ * optimizer.step();
+ * assert(await w.item() < 2);
+ * ```
+ */
+export class AdamW extends Optimizer<AdamWSettings> {
+  /**
+   * @param params Parameters, or groups with settings of their own.
+   * @param settings Settings.
+   * @throws {RangeError} If a setting is not allowed.
+   */
+  constructor(
+    params: ParameterSource<AdamWSettings>,
+    settings: Options<AdamWSettings> = {},
+  ) {
+    super(
+      "AdamW",
+      params,
+      withDefaults<AdamWSettings>({
+        lr: 0.001,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        weightDecay: 0.01,
+        amsgrad: false,
+        maximize: false,
+      }, settings),
+    );
+  }
+
+  override check(group: Readonly<AdamWSettings>): void {
+    super.check(group);
+    checkBeta("AdamW", "betas[0]", group.betas[0]);
+    checkBeta("AdamW", "betas[1]", group.betas[1]);
+    checkSetting("AdamW", "eps", group.eps);
+    checkSetting("AdamW", "weightDecay", group.weightDecay);
+  }
+
+  override keeps({ amsgrad }: Readonly<AdamWSettings>): StatePlan {
+    return adamState(amsgrad);
+  }
+
+  override rule(x: RuleInput<AdamWSettings>): Updated {
+    return adamStep(x, shrunk(x), signed(x));
+  }
+}
+
+function adamState(amsgrad: boolean): StatePlan {
+  const arrays = { exp_avg: 0, exp_avg_sq: 0 };
+  return {
+    counters: { step: 0 },
+    arrays: amsgrad ? { ...arrays, max_exp_avg_sq: 0 } : arrays,
+  };
+}
+
+/** Both averages and the step along their corrected quotient, for Adam and AdamW. */
+function adamStep(x: RuleInput<AdamSettings>, p: Tensor, g: Tensor): Updated {
+  const { state } = x;
+  const step = state.step!.add(1);
+  const average = blend(state.exp_avg!, g, x.scalar((s) => 1 - s.betas[0]));
+  const squares = state.exp_avg_sq!.mul(x.scalar((s) => s.betas[1]))
+    .add(g.square().mul(x.scalar((s) => 1 - s.betas[1])));
+  const amsgrad = x.when((s) => s.amsgrad);
+  const highest = amsgrad ? maximum(state.max_exp_avg_sq!, squares) : squares;
+  const size = x.scalar((s) => s.lr).div(biasCorrection(x, step, (s) => s.betas[0]));
+  const root = biasCorrection(x, step, (s) => s.betas[1]).sqrt();
+  const denominator = highest.sqrt().div(root).add(x.constant((s) => s.eps));
+  const kept = { step, exp_avg: average, exp_avg_sq: squares };
+  return {
+    p: p.sub(average.div(denominator).mul(size)),
+    state: amsgrad ? { ...kept, max_exp_avg_sq: highest } : kept,
+  };
+}
