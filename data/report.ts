@@ -37,6 +37,9 @@ export function classificationReport(
   const { digits = 2 } = options;
   checkInteger("classificationReport", "digits", digits, 0);
   const scores = scoresFor("classificationReport", targets, predictions, options);
+  const { micro } = scores;
+  // Where nothing at all is right, scikit-learn counts in floating point, and it shows.
+  const supportText = (count: number): string => micro.f1Score === 0 ? `${count}.0` : `${count}`;
   const width = Math.max("weighted avg".length, digits, ...scores.names.map((n) => n.length));
   const line = (name: string, cells: readonly string[]): string =>
     `${name.padStart(width)} ${cells.map((cell) => ` ${cell.padStart(9)}`).join("")}\n`;
@@ -45,16 +48,15 @@ export function classificationReport(
       fixed(s.precision, digits),
       fixed(s.recall, digits),
       fixed(s.f1Score, digits),
-      String(s.support),
+      supportText(s.support),
     ]);
-  const { micro } = scores;
   return [
     line("", ["precision", "recall", "f1-score", "support"]),
     "\n",
     ...scores.classes.map((s, i) => row(scores.names[i]!, s)),
     "\n",
     scores.complete
-      ? line("accuracy", ["", "", fixed(micro.f1Score, digits), String(micro.support)])
+      ? line("accuracy", ["", "", fixed(micro.f1Score, digits), supportText(micro.support)])
       : row("micro avg", micro),
     row("macro avg", scores.macro),
     row("weighted avg", scores.weighted),

@@ -51,14 +51,13 @@ function deviceValues({ dtype, data }: HostArray): [DeviceValues, DType] {
 }
 
 function narrowIntegers(data: HostData): Int32Array {
-  const result = new Int32Array(data.length);
-  for (let i = 0; i < data.length; i++) {
-    result[i] = Number(data[i]!);
-    if (BigInt(result[i]!) !== BigInt(data[i]!)) {
-      throw new RangeError(`toTensor: element ${i} is ${data[i]}, which does not fit int32`);
-    }
+  if (!(data instanceof BigInt64Array || data instanceof BigUint64Array)) {
+    return new Int32Array(data);
   }
-  return result;
+  return Int32Array.from(data, (value: bigint, i) => {
+    if (BigInt.asIntN(32, value) === value) return Number(value);
+    throw new RangeError(`toTensor: element ${i} is ${value}, which does not fit int32`);
+  });
 }
 
 /**

@@ -48,6 +48,13 @@ Deno.test("classificationReport() has rows for classes that do not occur", () =>
   assertStringIncludes(report, "        accuracy                           1.00         2\n");
 });
 
+Deno.test("classificationReport() prints supports as floats where nothing is right", () => {
+  assertStringIncludes(
+    classificationReport([0, 1], [1, 0]),
+    "    accuracy                           0.00       2.0\n",
+  );
+});
+
 Deno.test("classificationReport() says micro avg where labels are left out", () => {
   const report = classificationReport([0, 1, 2], [0, 2, 2], { labels: [0, 1] });
   assertStringIncludes(report, "   micro avg       1.00      0.50      0.67         2\n");
