@@ -29,3 +29,10 @@ export function untraced<T>(body: () => T): T {
 export function traceToken(): object | undefined {
   return currentTrace();
 }
+
+/** Calls `count` now, or, while a function is traced, after each replay of its plan. */
+export function afterStep(count: () => void): void {
+  const trace = currentTrace();
+  if (trace) trace.afterReplay(count);
+  else count();
+}

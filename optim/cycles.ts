@@ -1,0 +1,342 @@
+/** Schedules that follow a curve: cosines and cycles. */
+import { rangeError, stateError } from "../ops/check.ts";
+import { checkPositive, LRScheduler, type ScheduledOptimizer } from "./schedulers.ts";
+
+/**
+ * A cosine from the first learning rate to `etaMin` in `tMax` steps, without restarts (Loshchilov
+ * and Hutter 2017); like `torch.optim.lr_scheduler.CosineAnnealingLR`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { CosineAnnealingLR, SGD } from "@tensaurus/core/optim";
+ * import { assertAlmostEquals } from "@std/assert";
+ *
+ * const optimizer = new SGD([zeros([1], { requiresGrad: true })], { lr: 1 });
+ * const scheduler = new CosineAnnealingLR(optimizer, 2);
+ * scheduler.step();
+ * assertAlmostEquals(optimizer.paramGroups[0]!.lr, 0.5);
+ * ```
+ */
+export class CosineAnnealingLR extends LRScheduler {
+  readonly #tMax: number;
+  readonly #etaMin: number;
+
+  /**
+   * @param optimizer The optimizer.
+   * @param tMax Steps of half a period.
+   * @param options Lowest learning rate (default 0).
+   * @throws {RangeError} If `tMax` is not positive.
+   */
+  constructor(
+    optimizer: ScheduledOptimizer,
+    tMax: number,
+    options: { etaMin?: number | undefined } = {},
+  ) {
+    super(optimizer);
+    checkPositive("CosineAnnealingLR", "tMax", tMax);
+    this.#tMax = tMax;
+    this.#etaMin = options.etaMin ?? 0;
+    this.step();
+  }
+
+  override getLr(): number[] {
+    const at = this.lastEpoch, tMax = this.#tMax, low = this.#etaMin;
+    if (at === 0) return this.currentLrs();
+    if ((at - 1 - tMax) % (2 * tMax) === 0) {
+      const rise = (1 - Math.cos(Math.PI / tMax)) / 2;
+      return this.currentLrs().map((lr, i) => lr + (this.baseLrs[i]! - low) * rise);
+    }
+    const factor = (1 + Math.cos(Math.PI * at / tMax)) /
+      (1 + Math.cos(Math.PI * (at - 1) / tMax));
+    return this.currentLrs().map((lr) => factor * (lr - low) + low);
+  }
+}
+
+/** Options of {@linkcode CosineAnnealingWarmRestarts}. */
+export interface WarmRestartOptions {
+  /** Growth of the period at each restart. @default 1 */
+  tMult?: number | undefined;
+  /** Lowest learning rate. @default 0 */
+  etaMin?: number | undefined;
+}
+
+/** Cosines that start over, in longer and longer periods; like `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`. */
+export class CosineAnnealingWarmRestarts extends LRScheduler {
+  readonly #tMult: number;
+  readonly #etaMin: number;
+  /** Steps of the current period. */
+  period: number;
+  /** Steps since the last restart. */
+  sinceRestart = -1;
+
+  /**
+   * @param optimizer The optimizer.
+   * @param t0 Steps until the first restart.
+   * @param options Growth of the period, lowest learning rate.
+   * @throws {RangeError} If a number of steps is not positive.
+   */
+  constructor(optimizer: ScheduledOptimizer, t0: number, options: WarmRestartOptions = {}) {
+    super(optimizer);
+    checkPositive("CosineAnnealingWarmRestarts", "t0", t0);
+    checkPositive("CosineAnnealingWarmRestarts", "tMult", options.tMult ?? 1);
+    this.period = t0;
+    this.#tMult = options.tMult ?? 1;
+    this.#etaMin = options.etaMin ?? 0;
+    this.step();
+  }
+
+  override counterNames(): readonly string[] {
+    return ["period", "sinceRestart"];
+  }
+
+  override step(): void {
+    this.sinceRestart++;
+    if (this.sinceRestart >= this.period) {
+      this.sinceRestart -= this.period;
+      this.period *= this.#tMult;
+    }
+    super.step();
+  }
+
+  override getLr(): number[] {
+    const share = (1 + Math.cos(Math.PI * this.sinceRestart / this.period)) / 2;
+    return this.baseLrs.map((lr) => this.#etaMin + (lr - this.#etaMin) * share);
+  }
+}
+
+/** Settings whose momentum a schedule moves against the learning rate. */
+interface MomentumGroup {
+  momentum?: number;
+  betas?: readonly [number, number];
+}
+
+function setMomentum(group: MomentumGroup, value: number): void {
+  if (group.betas) group.betas = [value, group.betas[1]];
+  else group.momentum = value;
+}
+
+function checkMomentum(name: string, optimizer: ScheduledOptimizer): void {
+  const groups = optimizer.paramGroups as readonly MomentumGroup[];
+  if (groups.every((group) => group.betas || group.momentum !== undefined)) return;
+  throw stateError(
+    name,
+    "the optimizer has no momentum",
+    "pass { cycleMomentum: false }",
+  );
+}
+
+/** Options of {@linkcode OneCycleLR}. */
+export interface OneCycleLROptions {
+  /** Steps of the whole cycle. @default epochs × stepsPerEpoch */
+  totalSteps?: number | undefined;
+  /** Number of epochs, if `totalSteps` is absent. */
+  epochs?: number | undefined;
+  /** Steps of an epoch, if `totalSteps` is absent. */
+  stepsPerEpoch?: number | undefined;
+  /** Share of the steps in which the rate rises. @default 0.3 */
+  pctStart?: number | undefined;
+  /** Form of the slopes. @default "cos" */
+  annealStrategy?: "cos" | "linear" | undefined;
+  /** Whether momentum moves against the rate. @default true */
+  cycleMomentum?: boolean | undefined;
+  /** Lowest momentum. @default 0.85 */
+  baseMomentum?: number | undefined;
+  /** Highest momentum. @default 0.95 */
+  maxMomentum?: number | undefined;
+  /** Highest rate over the first. @default 25 */
+  divFactor?: number | undefined;
+  /** First rate over the last. @default 1e4 */
+  finalDivFactor?: number | undefined;
+  /** Whether the rate falls as long as it rose, then to the last value. @default false */
+  threePhase?: boolean | undefined;
+}
+
+/**
+ * One rise and fall (Smith and Topin 2018), like `torch.optim.lr_scheduler.OneCycleLR`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { Adam, OneCycleLR } from "@tensaurus/core/optim";
+ * import { assertAlmostEquals } from "@std/assert";
+ *
+ * const optimizer = new Adam([zeros([1], { requiresGrad: true })]);
+ * new OneCycleLR(optimizer, 0.1, { totalSteps: 100 });
+ * assertAlmostEquals(optimizer.paramGroups[0]!.lr, 0.1 / 25);
+ * ```
+ */
+export class OneCycleLR extends LRScheduler {
+  readonly #total: number;
+  readonly #phases: readonly { readonly end: number; readonly from: Level; readonly to: Level }[];
+  readonly #maxLrs: readonly number[];
+  readonly #options: {
+    readonly divFactor: number;
+    readonly finalDivFactor: number;
+    readonly baseMomentum: number;
+    readonly maxMomentum: number;
+  };
+  readonly #linear: boolean;
+  readonly #momentum: boolean;
+
+  /**
+   * @param optimizer The optimizer.
+   * @param maxLr Highest learning rate, or one per group.
+   * @param options Number of steps, form.
+   * @throws {RangeError} If the number of steps is not known or not positive.
+   */
+  constructor(
+    optimizer: ScheduledOptimizer,
+    maxLr: number | readonly number[],
+    options: OneCycleLROptions = {},
+  ) {
+    super(optimizer);
+    const { epochs, stepsPerEpoch, pctStart = 0.3 } = options;
+    this.#total = options.totalSteps ?? (epochs ?? NaN) * (stepsPerEpoch ?? NaN);
+    checkPositive("OneCycleLR", "totalSteps", this.#total);
+    if (!(pctStart >= 0 && pctStart <= 1)) {
+      throw rangeError("OneCycleLR", `pctStart ${pctStart} is not between 0 and 1`);
+    }
+    const groups = optimizer.paramGroups.length;
+    this.#maxLrs = typeof maxLr === "number" ? new Array<number>(groups).fill(maxLr) : maxLr;
+    this.#linear = options.annealStrategy === "linear";
+    this.#momentum = options.cycleMomentum ?? true;
+    if (this.#momentum) checkMomentum("OneCycleLR", optimizer);
+    this.#options = {
+      divFactor: options.divFactor ?? 25,
+      finalDivFactor: options.finalDivFactor ?? 1e4,
+      baseMomentum: options.baseMomentum ?? 0.85,
+      maxMomentum: options.maxMomentum ?? 0.95,
+    };
+    const peak = pctStart * this.#total - 1;
+    this.#phases = options.threePhase
+      ? [
+        { end: peak, from: "first", to: "max" },
+        { end: 2 * pctStart * this.#total - 2, from: "max", to: "first" },
+        { end: this.#total - 1, from: "first", to: "last" },
+      ]
+      : [
+        { end: peak, from: "first", to: "max" },
+        { end: this.#total - 1, from: "max", to: "last" },
+      ];
+    this.step();
+  }
+
+  #level(level: Level, maxLr: number): number {
+    const { divFactor, finalDivFactor } = this.#options;
+    if (level === "max") return maxLr;
+    return level === "first" ? maxLr / divFactor : maxLr / divFactor / finalDivFactor;
+  }
+
+  #momentumAt(level: Level): number {
+    return level === "max" ? this.#options.baseMomentum : this.#options.maxMomentum;
+  }
+
+  override getLr(): number[] {
+    const at = this.lastEpoch;
+    if (at > this.#total) {
+      throw rangeError("OneCycleLR", `step ${at} is after the last of ${this.#total}`);
+    }
+    let start = 0;
+    let phase = this.#phases[0]!;
+    for (phase of this.#phases) {
+      if (at <= phase.end || phase === this.#phases.at(-1)) break;
+      start = phase.end;
+    }
+    const share = (at - start) / (phase.end - start);
+    const between = (from: number, to: number) =>
+      this.#linear
+        ? from + (to - from) * share
+        : to + (from - to) / 2 * (1 + Math.cos(Math.PI * share));
+    if (this.#momentum) {
+      const value = between(this.#momentumAt(phase.from), this.#momentumAt(phase.to));
+      for (const group of this.optimizer.paramGroups) setMomentum(group as MomentumGroup, value);
+    }
+    return this.#maxLrs.map((max) =>
+      between(this.#level(phase.from, max), this.#level(phase.to, max))
+    );
+  }
+}
+
+type Level = "first" | "max" | "last";
+
+/** Options of {@linkcode CyclicLR}. */
+export interface CyclicLROptions {
+  /** Steps of a rise. @default 2000 */
+  stepSizeUp?: number | undefined;
+  /** Steps of a fall. @default stepSizeUp */
+  stepSizeDown?: number | undefined;
+  /** How the height changes: not at all, halved each cycle, or times `gamma` each step. @default "triangular" */
+  mode?: "triangular" | "triangular2" | "expRange" | undefined;
+  /** Factor of `expRange`. @default 1 */
+  gamma?: number | undefined;
+  /** A height of one's own, in place of `mode`. */
+  scaleFn?: ((x: number) => number) | undefined;
+  /** Whether `scaleFn` is given the cycle or the step. @default "cycle" */
+  scaleMode?: "cycle" | "iterations" | undefined;
+  /** Whether momentum moves against the rate. @default true */
+  cycleMomentum?: boolean | undefined;
+  /** Lowest momentum. @default 0.8 */
+  baseMomentum?: number | undefined;
+  /** Highest momentum. @default 0.9 */
+  maxMomentum?: number | undefined;
+}
+
+/** Rises and falls without end (Smith 2017), like `torch.optim.lr_scheduler.CyclicLR`. */
+export class CyclicLR extends LRScheduler {
+  readonly #baseLr: number;
+  readonly #maxLr: number;
+  readonly #up: number;
+  readonly #total: number;
+  readonly #scale: (cycle: number, step: number) => number;
+  readonly #momentum: readonly [number, number] | undefined;
+
+  /**
+   * @param optimizer The optimizer.
+   * @param baseLr Lowest learning rate.
+   * @param maxLr Highest learning rate.
+   * @param options Number of steps, height.
+   * @throws {RangeError} If a number of steps is not positive.
+   */
+  constructor(
+    optimizer: ScheduledOptimizer,
+    baseLr: number,
+    maxLr: number,
+    options: CyclicLROptions = {},
+  ) {
+    for (const group of optimizer.paramGroups) group.lr = baseLr;
+    super(optimizer);
+    const { stepSizeUp = 2000, stepSizeDown = stepSizeUp, gamma = 1, scaleFn } = options;
+    checkPositive("CyclicLR", "stepSizeUp", stepSizeUp);
+    checkPositive("CyclicLR", "stepSizeDown", stepSizeDown);
+    this.#baseLr = baseLr;
+    this.#maxLr = maxLr;
+    this.#up = stepSizeUp;
+    this.#total = stepSizeUp + stepSizeDown;
+    const { mode } = options;
+    if (scaleFn) {
+      const byStep = options.scaleMode === "iterations";
+      this.#scale = (cycle, step) => scaleFn(byStep ? step : cycle);
+    } else if (mode === "triangular2") this.#scale = (cycle) => 0.5 ** (cycle - 1);
+    else if (mode === "expRange") this.#scale = (_, step) => gamma ** step;
+    else this.#scale = () => 1;
+    if (options.cycleMomentum ?? true) {
+      checkMomentum("CyclicLR", optimizer);
+      this.#momentum = [options.baseMomentum ?? 0.8, options.maxMomentum ?? 0.9];
+    }
+    this.step();
+  }
+
+  override getLr(): number[] {
+    const at = this.lastEpoch, ratio = this.#up / this.#total;
+    const cycle = Math.floor(1 + at / this.#total);
+    const x = 1 + at / this.#total - cycle;
+    const height = (x <= ratio ? x / ratio : (x - 1) / (ratio - 1)) * this.#scale(cycle, at);
+    if (this.#momentum) {
+      const [low, high] = this.#momentum;
+      const value = high - (high - low) * height;
+      for (const group of this.optimizer.paramGroups) setMomentum(group as MomentumGroup, value);
+    }
+    return this.baseLrs.map(() => this.#baseLr + (this.#maxLr - this.#baseLr) * height);
+  }
+}

@@ -1,0 +1,355 @@
+/** Schedules of the learning rate that follow the number of steps. */
+import { rangeError, stateError } from "../ops/check.ts";
+
+/** What a scheduler needs of an optimizer. */
+export interface ScheduledOptimizer {
+  /** Groups whose `lr` the scheduler sets. */
+  readonly paramGroups: readonly { lr: number; initialLr?: number | undefined }[];
+}
+
+/** Saved state of a scheduler: plain numbers. */
+export type SchedulerState = Readonly<Record<string, number | readonly number[] | unknown>>;
+
+/**
+ * Base of the schedulers that follow the number of steps, like `torch.optim.lr_scheduler.LRScheduler`.
+ * Making one sets the first learning rate; each `step()` sets the next.
+ */
+export abstract class LRScheduler {
+  /** The optimizer. */
+  readonly optimizer: ScheduledOptimizer;
+  /** Learning rates of the groups before any schedule. */
+  readonly baseLrs: readonly number[];
+  /** Number of steps so far. */
+  lastEpoch = -1;
+  #lastLrs: readonly number[] = [];
+
+  /** @param optimizer The optimizer. */
+  constructor(optimizer: ScheduledOptimizer) {
+    this.optimizer = optimizer;
+    for (const group of optimizer.paramGroups) group.initialLr ??= group.lr;
+    this.baseLrs = optimizer.paramGroups.map((group) => group.initialLr!);
+  }
+
+  /** Learning rates of the groups at `lastEpoch`; those before are in the groups. */
+  abstract getLr(): number[];
+
+  /** Learning rates that the scheduler set last. */
+  getLastLr(): readonly number[] {
+    return this.#lastLrs;
+  }
+
+  /** Moves on by one step. */
+  step(): void {
+    this.lastEpoch++;
+    this.#apply();
+  }
+
+  /** Starts over at step 0 from the first learning rates; for schedulers in sequence. */
+  restart(): void {
+    for (const [i, group] of this.optimizer.paramGroups.entries()) group.lr = this.baseLrs[i]!;
+    this.lastEpoch = 0;
+    this.#apply();
+  }
+
+  #apply(): void {
+    const lrs = this.getLr();
+    for (const [i, group] of this.optimizer.paramGroups.entries()) group.lr = lrs[i]!;
+    this.#lastLrs = lrs;
+  }
+
+  /** Learning rates in the groups now. */
+  currentLrs(): number[] {
+    return this.optimizer.paramGroups.map((group) => group.lr);
+  }
+
+  /** Names of the fields that change from step to step; subclasses add theirs. */
+  counterNames(): readonly string[] {
+    return [];
+  }
+
+  /** What is needed to continue; the optimizer keeps its learning rates itself. */
+  stateDict(): SchedulerState {
+    const fields = this as unknown as Record<string, unknown>;
+    const counters = this.counterNames().map((name) => [name, fields[name]]);
+    return {
+      lastEpoch: this.lastEpoch,
+      lastLrs: [...this.#lastLrs],
+      ...Object.fromEntries(counters),
+    };
+  }
+
+  /** Continues from a saved state. */
+  loadStateDict(saved: SchedulerState): void {
+    this.lastEpoch = saved.lastEpoch as number;
+    this.#lastLrs = saved.lastLrs as number[];
+    for (const name of this.counterNames()) Object.assign(this, { [name]: saved[name] });
+  }
+}
+
+/** A function of the step, or one for each group. */
+export type LrFunction = ((epoch: number) => number) | readonly ((epoch: number) => number)[];
+
+function perGroup(
+  name: string,
+  functions: LrFunction,
+  count: number,
+): readonly ((epoch: number) => number)[] {
+  if (typeof functions === "function") return Array.from({ length: count }, () => functions);
+  if (functions.length !== count) {
+    throw stateError(name, `${functions.length} functions were given for ${count} groups`);
+  }
+  return functions;
+}
+
+/**
+ * First learning rate times a function of the step, like `torch.optim.lr_scheduler.LambdaLR`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { LambdaLR, SGD } from "@tensaurus/core/optim";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const optimizer = new SGD([zeros([1], { requiresGrad: true })], { lr: 0.5 });
+ * const scheduler = new LambdaLR(optimizer, (step) => 1 / (step + 1));
+ * scheduler.step();
+ * assertEquals(optimizer.paramGroups[0]!.lr, 0.25);
+ * ```
+ */
+export class LambdaLR extends LRScheduler {
+  readonly #functions: readonly ((epoch: number) => number)[];
+
+  /**
+   * @param optimizer The optimizer.
+   * @param lrLambda Factor by step, or one function per group.
+   */
+  constructor(optimizer: ScheduledOptimizer, lrLambda: LrFunction) {
+    super(optimizer);
+    this.#functions = perGroup("LambdaLR", lrLambda, this.baseLrs.length);
+    this.step();
+  }
+
+  override getLr(): number[] {
+    return this.baseLrs.map((lr, i) => lr * this.#functions[i]!(this.lastEpoch));
+  }
+}
+
+/** The learning rate times a function of the step, at each step; like `torch.optim.lr_scheduler.MultiplicativeLR`. */
+export class MultiplicativeLR extends LRScheduler {
+  readonly #functions: readonly ((epoch: number) => number)[];
+
+  /**
+   * @param optimizer The optimizer.
+   * @param lrLambda Factor by step, or one function per group.
+   */
+  constructor(optimizer: ScheduledOptimizer, lrLambda: LrFunction) {
+    super(optimizer);
+    this.#functions = perGroup("MultiplicativeLR", lrLambda, this.baseLrs.length);
+    this.step();
+  }
+
+  override getLr(): number[] {
+    if (this.lastEpoch === 0) return this.currentLrs();
+    return this.currentLrs().map((lr, i) => lr * this.#functions[i]!(this.lastEpoch));
+  }
+}
+
+/**
+ * The learning rate times `gamma` every `stepSize` steps, like `torch.optim.lr_scheduler.StepLR`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { SGD, StepLR } from "@tensaurus/core/optim";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const optimizer = new SGD([zeros([1], { requiresGrad: true })], { lr: 1 });
+ * const scheduler = new StepLR(optimizer, 2, { gamma: 0.5 });
+ * const lrs = [0, 1, 2].map(() => {
+ *   scheduler.step();
+ *   return optimizer.paramGroups[0]!.lr;
+ * });
+ * assertEquals(lrs, [1, 0.5, 0.5]);
+ * ```
+ */
+export class StepLR extends LRScheduler {
+  readonly #stepSize: number;
+  readonly #gamma: number;
+
+  /**
+   * @param optimizer The optimizer.
+   * @param stepSize Steps between changes.
+   * @param options Factor.
+   * @throws {RangeError} If `stepSize` is not positive.
+   */
+  constructor(
+    optimizer: ScheduledOptimizer,
+    stepSize: number,
+    options: { gamma?: number | undefined } = {},
+  ) {
+    super(optimizer);
+    checkPositive("StepLR", "stepSize", stepSize);
+    this.#stepSize = stepSize;
+    this.#gamma = options.gamma ?? 0.1;
+    this.step();
+  }
+
+  override getLr(): number[] {
+    const change = this.lastEpoch > 0 && this.lastEpoch % this.#stepSize === 0;
+    return this.currentLrs().map((lr) => change ? lr * this.#gamma : lr);
+  }
+}
+
+/** The learning rate times `gamma` at each milestone, like `torch.optim.lr_scheduler.MultiStepLR`. */
+export class MultiStepLR extends LRScheduler {
+  readonly #milestones: readonly number[];
+  readonly #gamma: number;
+
+  /**
+   * @param optimizer The optimizer.
+   * @param milestones Steps at which the rate changes; one that appears twice counts twice.
+   * @param options Factor.
+   */
+  constructor(
+    optimizer: ScheduledOptimizer,
+    milestones: readonly number[],
+    options: { gamma?: number | undefined } = {},
+  ) {
+    super(optimizer);
+    this.#milestones = milestones;
+    this.#gamma = options.gamma ?? 0.1;
+    this.step();
+  }
+
+  override getLr(): number[] {
+    const count = this.#milestones.filter((at) => at === this.lastEpoch).length;
+    return this.currentLrs().map((lr) => lr * this.#gamma ** count);
+  }
+}
+
+/** The learning rate times `gamma` at each step, like `torch.optim.lr_scheduler.ExponentialLR`. */
+export class ExponentialLR extends LRScheduler {
+  readonly #gamma: number;
+
+  /**
+   * @param optimizer The optimizer.
+   * @param gamma Factor.
+   */
+  constructor(optimizer: ScheduledOptimizer, gamma: number) {
+    super(optimizer);
+    this.#gamma = gamma;
+    this.step();
+  }
+
+  override getLr(): number[] {
+    return this.currentLrs().map((lr) => this.lastEpoch > 0 ? lr * this.#gamma : lr);
+  }
+}
+
+/** Options of {@linkcode LinearLR}. */
+export interface LinearLROptions {
+  /** Factor at the start, above 0. @default 1 / 3 */
+  startFactor?: number | undefined;
+  /** Factor at the end. @default 1 */
+  endFactor?: number | undefined;
+  /** Steps from start to end. @default 5 */
+  totalIters?: number | undefined;
+}
+
+/** A factor that goes linearly from one value to another (a warm-up), like `torch.optim.lr_scheduler.LinearLR`. */
+export class LinearLR extends LRScheduler {
+  readonly #start: number;
+  readonly #end: number;
+  readonly #total: number;
+
+  /**
+   * @param optimizer The optimizer.
+   * @param options Factors and number of steps.
+   * @throws {RangeError} If a factor is not allowed.
+   */
+  constructor(optimizer: ScheduledOptimizer, options: LinearLROptions = {}) {
+    super(optimizer);
+    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = options;
+    if (!(startFactor > 0 && startFactor <= 1) || !(endFactor >= 0 && endFactor <= 1)) {
+      throw rangeError("LinearLR", `factors ${startFactor} and ${endFactor} are not within 0 to 1`);
+    }
+    this.#start = startFactor;
+    this.#end = endFactor;
+    this.#total = totalIters;
+    this.step();
+  }
+
+  override getLr(): number[] {
+    const rise = this.#end - this.#start;
+    const before = this.#total * this.#start + (this.lastEpoch - 1) * rise;
+    let factor = 1;
+    if (this.lastEpoch === 0) factor = this.#start;
+    else if (this.lastEpoch <= this.#total) factor = 1 + rise / before;
+    return this.currentLrs().map((lr) => lr * factor);
+  }
+}
+
+/** A factor for the first steps, like `torch.optim.lr_scheduler.ConstantLR`. */
+export class ConstantLR extends LRScheduler {
+  readonly #factor: number;
+  readonly #total: number;
+
+  /**
+   * @param optimizer The optimizer.
+   * @param options Factor (default 1 / 3) and number of steps (default 5).
+   * @throws {RangeError} If the factor is not within 0 to 1.
+   */
+  constructor(
+    optimizer: ScheduledOptimizer,
+    options: { factor?: number | undefined; totalIters?: number | undefined } = {},
+  ) {
+    super(optimizer);
+    this.#factor = options.factor ?? 1 / 3;
+    this.#total = options.totalIters ?? 5;
+    if (!(this.#factor > 0 && this.#factor <= 1)) {
+      throw rangeError("ConstantLR", `factor ${this.#factor} is not within 0 to 1`);
+    }
+    this.step();
+  }
+
+  override getLr(): number[] {
+    let factor = 1;
+    if (this.lastEpoch === 0) factor = this.#factor;
+    else if (this.lastEpoch === this.#total) factor = 1 / this.#factor;
+    return this.currentLrs().map((lr) => lr * factor);
+  }
+}
+
+/** A fall to zero by a power, like `torch.optim.lr_scheduler.PolynomialLR`. */
+export class PolynomialLR extends LRScheduler {
+  readonly #total: number;
+  readonly #power: number;
+
+  /**
+   * @param optimizer The optimizer.
+   * @param options Number of steps (default 5) and power (default 1).
+   */
+  constructor(
+    optimizer: ScheduledOptimizer,
+    options: { totalIters?: number | undefined; power?: number | undefined } = {},
+  ) {
+    super(optimizer);
+    this.#total = options.totalIters ?? 5;
+    this.#power = options.power ?? 1;
+    this.step();
+  }
+
+  override getLr(): number[] {
+    const at = this.lastEpoch, total = this.#total;
+    if (at === 0 || at > total) return this.currentLrs();
+    const factor = ((1 - at / total) / (1 - (at - 1) / total)) ** this.#power;
+    return this.currentLrs().map((lr) => lr * factor);
+  }
+}
+
+/** Refuses a count that is not a positive whole number. */
+export function checkPositive(name: string, what: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) {
+    throw rangeError(name, `${what} ${value} is not a positive whole number`);
+  }
+}
