@@ -51,7 +51,10 @@ async function withPackedPackage(test: (folder: string) => Promise<void>): Promi
   const folder = await Deno.makeTempDir({ prefix: "tensaurus-" });
   try {
     const tarball = join(folder, "package.tgz");
-    await run(Deno.execPath(), ["pack", "--allow-dirty", "--output", tarball], ROOT);
+    const packing = ["pack", "--allow-dirty", "--output", tarball];
+    const packed = await run(Deno.execPath(), packing, ROOT);
+    // One export without an explicit type anywhere, and the tarball has no types at all.
+    assert(!packed.includes("Could not generate types"), packed);
     const app = join(folder, "app");
     await Deno.mkdir(app);
     const manifest = { name: "app", version: "1.0.0", type: "module", private: true };
