@@ -112,6 +112,7 @@ function opened(adapter: GPUAdapter, device: GPUDevice): OpenedDevice {
     failures,
     timestamps: features.has("timestamp-query"),
     facts: {
+      software: isSoftwareAdapter(adapter),
       half: features.has("shader-f16"),
       workgroupSize: Math.min(
         limits.maxComputeInvocationsPerWorkgroup,

@@ -5,6 +5,9 @@ import { contractStep, productSize } from "./contract.ts";
 import { contractAsReduce, splitContract } from "./contract_split.ts";
 import { mapStep } from "./map.ts";
 import { chooseShape, reduceStep } from "./reduce.ts";
+import { lowerScan } from "./scan.ts";
+import { lowerScatter } from "./scatter.ts";
+import { lowerSort } from "./sort.ts";
 import { splitLength, splitReduce } from "./reduce_split.ts";
 import {
   argumentsFrom,
@@ -29,8 +32,12 @@ export function lower(kernel: Kernel, facts: DeviceFacts): Lowered {
       return lowerReduce(kernel);
     case "contract":
       return lowerContract(kernel, facts);
-    default:
-      throw new Error(`webgpu: internal: no code yet for ${kernel.kind}`);
+    case "scatter":
+      return lowerScatter(kernel);
+    case "scan":
+      return lowerScan(kernel);
+    case "sort":
+      return lowerSort(kernel);
   }
 }
 

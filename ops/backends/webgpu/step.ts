@@ -4,6 +4,8 @@ import type { Argument, Layout } from "./module.ts";
 
 /** What code generation needs to know of a device. */
 export interface DeviceFacts {
+  /** Whether the adapter computes on the processor. */
+  readonly software: boolean;
   /** Whether arrays of float16 are there. */
   readonly half: boolean;
   /** Invocations that a workgroup may have. */
