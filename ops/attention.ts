@@ -1,5 +1,7 @@
 /** Attention as a function. */
+import { attentionByTiles } from "./attention_tiles.ts";
 import { rangeError, ShapeError } from "./check.ts";
+import { sizeOf } from "./ir/kernel.ts";
 import { matmul } from "./contract.ts";
 import { ones } from "./create.ts";
 import { add, mul, where } from "./elementwise.ts";
@@ -53,6 +55,10 @@ export function scaledDotProductAttention(
 ): Tensor {
   const { attnMask, dropoutP = 0, isCausal = false, enableGqa = false } = options;
   checkAttention(query, key, value, options);
+  if (!attnMask && dropoutP === 0 && sizeOf(query.shape) > 0 && key.size(-2) > 0) {
+    const tiled = byTiles(query, key, value, options);
+    if (tiled) return tiled;
+  }
   const heads = enableGqa ? query.size(-3) / key.size(-3) : 1;
   const keys = heads === 1 ? key : repeatInterleave(key, heads, -3);
   const values = heads === 1 ? value : repeatInterleave(value, heads, -3);
@@ -68,6 +74,30 @@ export function scaledDotProductAttention(
     : add(scores, mask);
   const weights = safeSoftmax(masked, -1);
   return matmul(dropoutP > 0 ? dropout(weights, { p: dropoutP }) : weights, values);
+}
+
+/** Attention that no mask but causality restricts goes by blocks, if leading axes agree. */
+function byTiles(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  { isCausal = false, enableGqa = false, scale }: AttentionOptions,
+): Tensor | undefined {
+  const outer = query.shape.slice(0, -2), keyOuter = key.shape.slice(0, -2);
+  const groups = enableGqa ? query.size(-3) / key.size(-3) : 1;
+  const shared = enableGqa ? [...outer.slice(0, -1), outer.at(-1)! / groups] : outer;
+  const fits = shared.length === keyOuter.length && shared.every((s, d) => s === keyOuter[d]) &&
+    keyOuter.every((s, d) => s === value.shape[d]) && value.ndim === key.ndim;
+  if (!fits) return undefined;
+  const count = sizeOf(keyOuter);
+  const [t, d] = query.shape.slice(-2) as [number, number];
+  const result = attentionByTiles(
+    query.reshape([count, groups, t, d]),
+    key.reshape([count, ...key.shape.slice(-2)]),
+    value.reshape([count, ...value.shape.slice(-2)]),
+    { causal: isCausal, scale: scale ?? 1 / Math.sqrt(d) },
+  );
+  return result.reshape([...outer, t, value.size(-1)]);
 }
 
 function checkAttention(

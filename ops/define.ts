@@ -107,7 +107,7 @@ interface CachedKernel {
 }
 
 /** Text of attributes that keeps what JSON would merge: NaN, infinities, minus zero, undefined. */
-function attributeKey(attribute: Attribute): string {
+export function attributeKey(attribute: Attribute): string {
   if (typeof attribute === "number") return Object.is(attribute, -0) ? "-0" : String(attribute);
   if (typeof attribute === "string") return JSON.stringify(attribute);
   if (typeof attribute !== "object" || attribute === null) return String(attribute);
