@@ -27,8 +27,11 @@ const THREADS = 64;
 /** Threads that keep a large device busy. */
 const FULL = 1 << 16;
 
-/** Points that one dispatch walks through: a longer one might be taken for a hang. */
-const WALK = 1 << 16;
+/**
+ * Points that one dispatch walks through. A longer one might be taken for a hang, and llvmpipe ends
+ * every loop after 65,535 turns without a word.
+ */
+const WALK = 1 << 15;
 
 /** Knuth's multiplicative hash: spreads positions at regular distances evenly. */
 const HASH = 2654435769;
