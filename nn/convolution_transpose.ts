@@ -1,0 +1,148 @@
+import { convTranspose1d, convTranspose2d, type Sizes, type Tensor } from "../ops/mod.ts";
+import { perAxis } from "../ops/convolution.ts";
+import { rangeError } from "../ops/check.ts";
+import { ConvolutionBase, type ConvolutionBaseOptions } from "./convolution_base.ts";
+
+/** Options of {@linkcode ConvTranspose1d} and {@linkcode ConvTranspose2d}. */
+export interface ConvTransposeOptions extends ConvolutionBaseOptions {
+  /** Step of the convolution that this reverses. @default 1 */
+  stride?: Sizes | undefined;
+  /** Padding of the convolution that this reverses. @default 0 */
+  padding?: Sizes | undefined;
+  /** Added to one side of the result. @default 0 */
+  outputPadding?: Sizes | undefined;
+  /** Distance between the elements of a window. @default 1 */
+  dilation?: Sizes | undefined;
+}
+
+/**
+ * Transposed convolution over 1 spatial axis, like `torch.nn.ConvTranspose1d`.
+ *
+ * Shapes: input `[N, inChannels, L]` or without `N`, weight `[inChannels, outChannels / groups, …kernelSize]`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { ConvTranspose1d } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const conv = new ConvTranspose1d(3, 4, 2, { stride: 2 });
+ * assertEquals(conv.forward(zeros([2, 3, 5])).shape, [2, 4, 10]);
+ * ```
+ */
+export class ConvTranspose1d extends ConvolutionBase {
+  readonly #options: ConvTransposeOptions;
+
+  /**
+   * @param inChannels Channels of the input.
+   * @param outChannels Channels of the result.
+   * @param kernelSize Size of the window.
+   * @param options Stride, padding, output padding, dilation, groups, bias.
+   * @throws {RangeError} If a size is not allowed, or `groups` does not divide the channels.
+   */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Sizes,
+    options: ConvTransposeOptions = {},
+  ) {
+    super("ConvTranspose1d", 1, inChannels, outChannels, kernelSize, options, true);
+    this.#options = options;
+  }
+
+  /**
+   * The transposed convolution.
+   *
+   * @param x Input.
+   * @param outputSize Spatial sizes of the result, in place of `outputPadding`.
+   * @throws {ShapeError} If the channels do not fit.
+   * @throws {RangeError} If the input cannot give `outputSize`.
+   */
+  forward(x: Tensor, outputSize?: Sizes | undefined): Tensor {
+    const { stride, padding, dilation } = this.#options;
+    const { weight, bias, groups } = this;
+    const outputPadding = outputSize === undefined
+      ? this.#options.outputPadding
+      : paddingFor("ConvTranspose1d", x, this.kernelSize, this.#options, outputSize);
+    const options = { bias, stride, padding, outputPadding, dilation, groups };
+    return convTranspose1d(x, weight, options);
+  }
+}
+
+/**
+ * Transposed convolution over 2 spatial axes, like `torch.nn.ConvTranspose2d`.
+ *
+ * Shapes: input `[N, inChannels, H, W]` or without `N`, weight `[inChannels, outChannels / groups, …kernelSize]`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { ConvTranspose2d } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const conv = new ConvTranspose2d(3, 4, 2, { stride: 2 });
+ * assertEquals(conv.forward(zeros([2, 3, 5, 5])).shape, [2, 4, 10, 10]);
+ * ```
+ */
+export class ConvTranspose2d extends ConvolutionBase {
+  readonly #options: ConvTransposeOptions;
+
+  /**
+   * @param inChannels Channels of the input.
+   * @param outChannels Channels of the result.
+   * @param kernelSize Size of the window.
+   * @param options Stride, padding, output padding, dilation, groups, bias.
+   * @throws {RangeError} If a size is not allowed, or `groups` does not divide the channels.
+   */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Sizes,
+    options: ConvTransposeOptions = {},
+  ) {
+    super("ConvTranspose2d", 2, inChannels, outChannels, kernelSize, options, true);
+    this.#options = options;
+  }
+
+  /**
+   * The transposed convolution.
+   *
+   * @param x Input.
+   * @param outputSize Spatial sizes of the result, in place of `outputPadding`.
+   * @throws {ShapeError} If the channels do not fit.
+   * @throws {RangeError} If the input cannot give `outputSize`.
+   */
+  forward(x: Tensor, outputSize?: Sizes | undefined): Tensor {
+    const { stride, padding, dilation } = this.#options;
+    const { weight, bias, groups } = this;
+    const outputPadding = outputSize === undefined
+      ? this.#options.outputPadding
+      : paddingFor("ConvTranspose2d", x, this.kernelSize, this.#options, outputSize);
+    const options = { bias, stride, padding, outputPadding, dilation, groups };
+    return convTranspose2d(x, weight, options);
+  }
+}
+
+/** The output padding that gives a size. */
+function paddingFor(
+  name: string,
+  x: Tensor,
+  kernel: readonly number[],
+  options: ConvTransposeOptions,
+  outputSize: Sizes,
+): number[] {
+  const rank = kernel.length;
+  const wanted = perAxis(name, "outputSize", outputSize, rank, 1);
+  const stride = perAxis(name, "stride", options.stride, rank, 1);
+  const padding = perAxis(name, "padding", options.padding, rank, 0);
+  const dilation = perAxis(name, "dilation", options.dilation, rank, 1);
+  return x.shape.slice(-rank).map((size, d) => {
+    const least = (size - 1) * stride[d]! - 2 * padding[d]! + dilation[d]! * (kernel[d]! - 1) + 1;
+    const extra = wanted[d]! - least;
+    if (extra < 0 || extra >= stride[d]!) {
+      const most = least + stride[d]! - 1;
+      throw rangeError(name, `outputSize ${wanted[d]} is not between ${least} and ${most}`);
+    }
+    return extra;
+  });
+}
