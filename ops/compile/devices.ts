@@ -2,8 +2,7 @@
 import type { Backend, DeviceName } from "../backends/backend.ts";
 import { createReferenceBackend } from "../backends/reference/mod.ts";
 import { createWasmBackend } from "../backends/wasm/backend.ts";
-const createWebgpuBackend = (_: { adapter: string }): Promise<Backend | undefined> =>
-  Promise.resolve(undefined);
+import { createWebgpuBackend } from "../backends/webgpu/mod.ts";
 
 const backends = new Map<DeviceName, Backend>();
 let defaultName: DeviceName = "cpu";
