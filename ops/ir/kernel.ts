@@ -14,7 +14,11 @@ export interface KernelInput {
   readonly dtype: DType;
 }
 
-/** One array that a kernel writes. */
+/**
+ * One array that a kernel writes. It may share its buffer with an input of which each point reads only
+ * the element that the output then writes: in a map, in outputs of reductions and contractions, in a
+ * scatter's `init`. So all outputs of a point are computed before one of them is written.
+ */
 export interface KernelOutput {
   readonly dtype: DType;
   /** Value at a point, already of `dtype`. */
@@ -28,7 +32,7 @@ export interface KernelOutput {
   readonly full?: boolean | undefined;
 }
 
-/** `value` at each point of `shape`. An output may share its buffer with an input read at the same index. */
+/** `value` at each point of `shape`. */
 export interface MapKernel {
   readonly kind: "map";
   readonly shape: readonly number[];

@@ -46,7 +46,8 @@ function earlyExpressions(kernel: Kernel): Expr[] {
     case "scatter":
       return [kernel.target, kernel.value, ...(kernel.guard ? [kernel.guard] : [])];
     case "contract":
-      // Backends may sum up in the output's memory before the epilogue reads anything.
+      // Backends that sum up in memory keep sums of such a kernel in scratch.
+      return [kernel.a, kernel.b];
     case "scan":
     case "sort":
       return expressionsOf(kernel);

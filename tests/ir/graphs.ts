@@ -251,8 +251,12 @@ export function runGraph(graph: Graph, contents: Contents): Outcome {
 }
 
 /** Runs a plan of a graph (the graph gives states and results their order). */
-export function runPlan(plan: Plan, graph: Graph, contents: Contents): Outcome {
-  const backend = createReferenceBackend();
+export function runPlan(
+  plan: Plan,
+  graph: Graph,
+  contents: Contents,
+  backend: Backend = createReferenceBackend(),
+): Outcome {
   const buffers = plan.buffers.map((b) => {
     const external = b.role === "input" || b.role === "state";
     return external ? upload(backend, b.value!, contents) : backend.allocate(b.bytes);

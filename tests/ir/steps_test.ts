@@ -16,7 +16,7 @@ async function numbers(tensors: readonly T.Tensor[]): Promise<number[]> {
 }
 
 /** Results and parameters after two steps, eager or compiled. */
-async function train(make: () => Step, compiled: boolean): Promise<number[]> {
+function train(make: () => Step, compiled: boolean): Promise<number[]> {
   T.manualSeed(1);
   const step = make();
   const run = compiled ? T.compile(step.run) : step.run;
