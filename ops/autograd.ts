@@ -2,6 +2,7 @@
 import type { Attribute } from "./define.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import { shapeText, stateError } from "./check.ts";
+import { checkNan } from "./anomaly.ts";
 import { core } from "./base.ts";
 import type { Backend } from "./backends/backend.ts";
 import type { Tensor } from "./tensor.ts";
@@ -55,7 +56,6 @@ interface Meta {
 
 let gradEnabled = true;
 let nodeCount = 0;
-let anomalyDetection = false;
 
 /** Whether operations are being recorded for `backward`. */
 export function isGradEnabled(): boolean {
@@ -104,14 +104,6 @@ export function noGrad<T>(body: () => T): T {
 /** Runs `body` with recording on, inside of `noGrad`; like `torch.enable_grad()`. */
 export function enableGrad<T>(body: () => T): T {
   return withGradMode("enableGrad", true, body);
-}
-
-/**
- * Whether `backward` checks every gradient for NaN on devices that read at once, and names the
- * operation that produced the first one, like `torch.autograd.set_detect_anomaly`.
- */
-export function setDetectAnomaly(enabled: boolean): void {
-  anomalyDetection = enabled;
 }
 
 /** One recorded operation. */
@@ -238,9 +230,21 @@ export function differentiable<A extends Attribute>(
   gradient: GradientFunction<A>,
   saves: SavePolicy = "inputs",
 ): Tensor {
-  const output = withGradMode(name, false, forward);
-  recordGradient(name, attributes, gradient, inputs, [output], saves);
-  return output;
+  return differentiableAll(name, attributes, inputs, () => [forward()], gradient, saves)[0]!;
+}
+
+/** `differentiable` for functions with several results. */
+export function differentiableAll<A extends Attribute>(
+  name: string,
+  attributes: A,
+  inputs: readonly Tensor[],
+  forward: () => Tensor[],
+  gradient: GradientFunction<A>,
+  saves: SavePolicy = "inputs",
+): Tensor[] {
+  const outputs = withGradMode(name, false, forward);
+  recordGradient(name, attributes, gradient, inputs, outputs, saves);
+  return outputs;
 }
 
 /** Options of `backward` and `grad`. */
@@ -315,21 +319,12 @@ function propagate(
       if (gradient) deliver(position, gradient);
     }
     const inputGrads = node.run(grads);
-    if (anomalyDetection) checkFinite(node, inputGrads);
+    checkNan(`gradient of ${node.name}`, inputGrads, []);
     for (const [i, edge] of node.edges.entries()) {
       const gradient = inputGrads[i];
       if (edge && gradient) arrive(edge, gradient);
     }
     if (!keep) node.free();
-  }
-}
-
-function checkFinite(node: GradientNode, grads: readonly (Tensor | undefined)[]): void {
-  for (const gradient of grads) {
-    const values = gradient?.dataSync();
-    if (values?.some((v) => v !== v)) {
-      throw stateError("backward", `the gradient of "${node.name}" gave a NaN`);
-    }
   }
 }
 

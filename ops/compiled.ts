@@ -1,4 +1,5 @@
 /** `compile`: a function of tensors, traced once per input shapes and replayed as a plan. */
+import { isDetectingAnomaly } from "./anomaly.ts";
 import { isGradEnabled } from "./autograd.ts";
 import { core, isContiguous, wholeTensor } from "./base.ts";
 import type { Backend } from "./backends/backend.ts";
@@ -394,7 +395,7 @@ export function compile<A extends unknown[], R>(
     return { variant, tensors };
   }
   function call(...args: A): R {
-    if (currentTrace()) return fn(...args);
+    if (currentTrace() || isDetectingAnomaly()) return fn(...args);
     const { variant, tensors } = find(args);
     return replayVariant(variant, tensors) as R;
   }

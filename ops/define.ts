@@ -3,6 +3,7 @@
  * the one way to run them, eager or traced.
  */
 import { type GradientContext, recordGradient, type SavePolicy } from "./autograd.ts";
+import { checkNan } from "./anomaly.ts";
 import { core, isContiguous, wholeTensor } from "./base.ts";
 import type { Backend, CompiledKernel } from "./backends/backend.ts";
 import { argumentName, broadcastShapes, checkDtype, DeviceError } from "./check.ts";
@@ -184,6 +185,7 @@ export function applyAll<A extends Attribute>(
   const outputs = trace && trace.backend === device
     ? runTraced(trace, op, inputs, attributes)
     : runEager(op, device, inputs, attributes);
+  checkNan(op.name, outputs, inputs);
   if (op.gradient) {
     recordGradient(op.name, attributes, op.gradient, inputs, outputs, op.saves ?? "inputs");
   }

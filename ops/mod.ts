@@ -11,10 +11,10 @@ export {
   type GradOptions,
   isGradEnabled,
   noGrad,
-  setDetectAnomaly,
 } from "./autograd.ts";
 export { DeviceError, DtypeError, ShapeError } from "./check.ts";
 export { type DeviceOptions, type DeviceRequest, getDevice, setDevice } from "./compile/devices.ts";
+export { setDetectAnomaly } from "./anomaly.ts";
 export * from "./create.ts";
 export * from "./elementwise.ts";
 export * from "./math.ts";
@@ -35,9 +35,11 @@ export * from "./loss_pairs.ts";
 export * from "./attention.ts";
 export * from "./resample.ts";
 export * from "./patches.ts";
+export * from "./grid.ts";
 export * from "./products.ts";
 export * from "./gamma.ts";
 export * from "./dynamic.ts";
+export * from "./linalg.ts";
 export type { WindowOptions } from "./windows.ts";
 export type { DType, TypedArray } from "./ir/dtype.ts";
 export type { DeviceName } from "./backends/backend.ts";

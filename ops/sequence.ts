@@ -4,6 +4,7 @@
  * once, whatever the number of rounds.
  */
 import { type GradientContext, recordGradient, type SavePolicy } from "./autograd.ts";
+import { checkNan } from "./anomaly.ts";
 import { isContiguous, wholeTensor } from "./base.ts";
 import { stateError } from "./check.ts";
 import { compileEager } from "./compile/eager.ts";
@@ -140,6 +141,7 @@ export function applySequence<A extends Attribute>(
     lowered = compiledSequence(definition, inputs, attributes, backend).lowered;
     outputs = runEager(definition, inputs, attributes, backend);
   }
+  checkNan(definition.name, outputs.filter((x) => x.storage.buffer), inputs);
   const handed = outputs.filter((_, i) => !lowered.arrays[i]!.scratch);
   const { name, gradient, saves = "inputs" } = definition;
   if (gradient) recordGradient(name, attributes, gradient, inputs, handed, saves);
