@@ -328,7 +328,7 @@ function contractBroadcast(x: Tensor, y: Tensor, a: string, b: string, out: stri
   const sizes = new Map<string, number>();
   for (const [t, labels] of [[x, a], [y, b]] as const) {
     for (const [d, l] of [...labels].entries()) {
-      sizes.set(l, Math.max(sizes.get(l) ?? 1, t.shape[d]!));
+      if (t.shape[d] !== 1 || !sizes.has(l)) sizes.set(l, t.shape[d]!);
     }
   }
   const wide = (t: Tensor, labels: string) => expand(t, [...labels].map((l) => sizes.get(l)!));

@@ -66,6 +66,10 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
     return reshape(gather(reshape(x, [1]), 0, reshape(index, [sizeOf(index.shape)])), index.shape);
   }
   const axis = normalizeAxis("gather", dim, x.ndim);
+  if (sizeOf(index.shape) === 0) {
+    // Nothing is read, whatever the shapes.
+    return reshape(slice(reshape(x, [-1]), 0, 0, 0), index.shape);
+  }
   const fits = index.ndim === x.ndim && index.shape.every((s, d) => d === axis || s <= x.shape[d]!);
   if (!fits) {
     throw new ShapeError("gather", "index does not fit the input", {

@@ -1,6 +1,6 @@
 /** Lengths of vectors and sizes of matrices. */
 import { differentiable } from "./autograd.ts";
-import { broadcastShapes, DtypeError, normalizeAxes, ShapeError } from "./check.ts";
+import { broadcastShapes, DtypeError, normalizeAxes, rangeError, ShapeError } from "./check.ts";
 import {
   abs,
   clamp,
@@ -17,9 +17,10 @@ import {
   where,
 } from "./elementwise.ts";
 import { isFloat } from "./ir/dtype.ts";
+import { svdvals } from "./linalg.ts";
 import { amax, amin, type Axes, sum } from "./reduce.ts";
 import type { Tensor } from "./tensor.ts";
-import { expand, reshape, unsqueeze } from "./view.ts";
+import { expand, movedim, reshape, unsqueeze } from "./view.ts";
 
 /** Options of `vectorNorm`. */
 export interface VectorNormOptions {
@@ -134,4 +135,55 @@ export function cdist(
     });
   }
   return vectorNorm(sub(unsqueeze(input, -2), unsqueeze(other, -3)), { ord: p, dim: -1 });
+}
+
+/** Options of `matrixNorm`. */
+export interface MatrixNormOptions {
+  /** `"fro"`, `"nuc"`, ±Infinity, ±1 or ±2. @default "fro" */
+  ord?: "fro" | "nuc" | number | undefined;
+  /** The two axes of a matrix. @default [-2, -1] */
+  dim?: readonly number[] | undefined;
+  /** Keep reduced axes with size 1. @default false */
+  keepdim?: boolean | undefined;
+}
+
+/**
+ * Norm of matrices, like `torch.linalg.matrix_norm`; `"nuc"` and ±2 need singular values.
+ *
+ * @throws {RangeError} For other orders.
+ */
+export function matrixNorm(x: Tensor, options: MatrixNormOptions = {}): Tensor {
+  const { ord = "fro", dim = [-2, -1], keepdim = false } = options;
+  const axes = normalizeAxes("matrixNorm", dim, x.ndim);
+  if (axes.length !== 2) throw rangeError("matrixNorm", `${axes.length} axes are not a matrix`);
+  if (ord === "fro") return vectorNorm(x, { dim: axes, keepdim });
+  const last = movedim(x, axes, [-2, -1]);
+  const y = ofMatrices(last, ord);
+  return keepdim ? reshape(y, x.shape.map((s, d) => axes.includes(d) ? 1 : s)) : y;
+}
+
+function ofMatrices(x: Tensor, ord: "nuc" | number): Tensor {
+  if (ord === "nuc") return sum(svdvals(x), -1);
+  if (ord === 2) return amax(svdvals(x), -1);
+  if (ord === -2) return amin(svdvals(x), -1);
+  if (Math.abs(ord) === 1) return (ord > 0 ? amax : amin)(sum(abs(x), -2), -1);
+  if (Math.abs(ord) === Infinity) return (ord > 0 ? amax : amin)(sum(abs(x), -1), -1);
+  throw rangeError("matrixNorm", `ord ${ord} is not one of fro, nuc, inf, -inf, 1, -1, 2, -2`);
+}
+
+/** Norm of a vector or matrix, like `torch.norm`: `p` is a number, `"fro"` or `"nuc"`. */
+export function norm(
+  x: Tensor,
+  p: number | "fro" | "nuc" = "fro",
+  options: { dim?: Axes; keepdim?: boolean | undefined } = {},
+): Tensor {
+  const { dim, keepdim } = options;
+  if (p === "nuc") {
+    return matrixNorm(x, {
+      ord: p,
+      keepdim,
+      dim: typeof dim === "object" && dim ? dim : undefined,
+    });
+  }
+  return vectorNorm(x, { ord: p === "fro" ? 2 : p, dim, keepdim });
 }

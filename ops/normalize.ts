@@ -46,7 +46,7 @@ function checkChannels(
   x: Tensor,
   named: Readonly<Record<string, Tensor | undefined | null>>,
 ): void {
-  const channels = x.shape[1] ?? 1;
+  const channels = x.shape[1] ?? x.numel;
   for (const [name, vector] of Object.entries(named)) {
     if (vector && (vector.ndim !== 1 || vector.shape[0] !== channels)) {
       throw new ShapeError(op, `${name} has ${vector.numel} numbers for ${channels} channels`, {

@@ -339,6 +339,7 @@ function arg(
   }
   const at = normalizeAxis(op, dim, x.ndim);
   const source = x.ndim === 0 ? reshape(x, [1]) : x;
+  if (x.ndim === 0) return reshape(apply(ARG, [source], { axes: [0], op }), []);
   return keep(apply(ARG, [source], { axes: [at], op }), [at], source.shape, keepdim);
 }
 

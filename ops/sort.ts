@@ -1,14 +1,14 @@
 /** Order and running combinations along an axis. */
 import { normalizeAxis, rangeError } from "./check.ts";
-import { apply, type Attribute, defineOp } from "./define.ts";
-import { convert, div, eq, mul, where } from "./elementwise.ts";
+import { apply, type Attribute, defineOp, type TensorOrNumber } from "./define.ts";
+import { convert, div, eq, le, lt, mul, where } from "./elementwise.ts";
 import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import { type ScanKernel, sizeOf } from "./ir/kernel.ts";
 import { gather } from "./index.ts";
 import { sum, type ValuesAndIndices } from "./reduce.ts";
 import type { Tensor } from "./tensor.ts";
-import { contiguous, flip, movedim, reshape, slice } from "./view.ts";
+import { contiguous, flip, movedim, reshape, slice, unsqueeze } from "./view.ts";
 
 const SORT = defineOp<{ rows: number; length: number; descending: boolean }>({
   name: "sort",
@@ -173,13 +173,24 @@ export function cummin(x: Tensor, dim: number): ValuesAndIndices {
   return runningExtremum("cummin", "argmin", x, dim);
 }
 
+/** Options of `searchsorted`. */
+export interface SearchOptions {
+  /** Behind equal elements instead of in front of them. @default false */
+  right?: boolean | undefined;
+  /** Positions that put `sorted` in order, if it is not. */
+  sorter?: Tensor | undefined | null;
+}
+
 /** Positions at which values would be inserted into ordered rows, int32, like `torch.searchsorted`. */
 export function searchsorted(
   sorted: Tensor,
-  values: Tensor,
-  options: { right?: boolean | undefined } = {},
+  values: TensorOrNumber,
+  options: SearchOptions = {},
 ): Tensor {
-  const wide = values.unsqueeze(-1);
-  const rows = sorted.ndim === 1 ? sorted : sorted.unsqueeze(-2);
-  return sum(options.right ? rows.le(wide) : rows.lt(wide), -1);
+  const { right = false, sorter } = options;
+  const ordered = sorter ? gather(sorted, -1, sorter) : sorted;
+  if (typeof values !== "object") return sum(right ? le(ordered, values) : lt(ordered, values), -1);
+  const wide = unsqueeze(values, -1);
+  const rows = ordered.ndim === 1 ? ordered : unsqueeze(ordered, -2);
+  return sum(right ? le(rows, wide) : lt(rows, wide), -1);
 }

@@ -77,6 +77,18 @@ export class Comparison {
     }
   }
 
+  /** Compares the first `size` positions of an axis, where the others are not unique. */
+  async part(
+    label: string,
+    got: Tensor,
+    wanted: Tensor,
+    axis: number,
+    size: number,
+  ): Promise<void> {
+    const [a, b] = [got, wanted].map((x) => x.narrow(axis, 0, size));
+    this.numbers(label, await a!.data(), await b!.data());
+  }
+
   #plain(label: string, got: unknown, wanted: unknown): void {
     if (typeof wanted === "number") return this.numbers(label, [Number(got)], [wanted]);
     if (JSON.stringify(got) !== JSON.stringify(wanted)) {

@@ -18,9 +18,11 @@ function axesOf(p: Parameters): T.Axes {
 function spread(
   f: (x: T.Tensor, dim?: T.Axes, options?: T.VarianceOptions) => unknown,
 ): Row {
-  return row("input dim", (p) => {
+  // PyTorch takes `unbiased` in the place of the axes, too.
+  return row("input dim", (args) => {
+    const p = typeof args.dim === "boolean" ? { ...args, unbiased: args.dim, dim: null } : args;
     const correction = p.correction ?? (p.unbiased === false ? 0 : 1);
-    return f(p.input, axesOf(p), { correction, keepdim: p.keepdim ?? false });
+    return f(p.input, axesOf(p as Parameters), { correction, keepdim: p.keepdim ?? false });
   });
 }
 
@@ -79,6 +81,7 @@ export const MATH_ROWS: Record<string, Row> = {
     const { values, inverse, counts } = await T.unique(p.input, p);
     return [values, ...(p.returnInverse ? [inverse] : []), ...(p.returnCounts ? [counts] : [])];
   }),
+  norm: row("input p dim keepdim", (p) => T.norm(p.input, p.p, p)),
   cdist: row("input other p compute_mode", (p) => T.cdist(p.input, p.other, p)),
   einsum: row("tensors equation", (p) => T.einsum(p.equation, ...p.tensors)),
   tensordot: row(
