@@ -12,112 +12,14 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import {
-  arange,
-  compile,
-  type CompiledFunction,
   type DeviceName,
-  exp,
   manualSeed,
   matmul,
-  randint,
   randn,
   setDevice,
   synchronize,
-  type Tensor,
 } from "@tensaurus/core";
-import * as nn from "@tensaurus/core/nn";
-import * as optim from "@tensaurus/core/optim";
-import { Net } from "../models/cnn.ts";
-import { Gpt, RecurrentLm, UNet } from "./bench/models.ts";
-
-const F = nn.functional;
-
-interface Workload {
-  readonly name: string;
-  /** Only timed on a GPU: minutes on a CPU. */
-  readonly gpuOnly?: boolean;
-  /** Builds the step and its arguments. */
-  readonly make: () => { step: CompiledFunction<Tensor[], Tensor>; args: Tensor[] };
-}
-
-function trainStep(
-  model: nn.Module,
-  optimizer: optim.Optimizer,
-  lossOf: (...args: Tensor[]) => Tensor,
-): CompiledFunction<Tensor[], Tensor> {
-  void model;
-  return compile((...args: Tensor[]) => {
-    optimizer.zeroGrad();
-    const loss = lossOf(...args);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  });
-}
-
-function languageModel(
-  name: string,
-  build: () => nn.Module,
-  batch: number,
-  length: number,
-): Workload {
-  return {
-    name,
-    make: () => {
-      const model = build();
-      const optimizer = new optim.AdamW(model.parameters(), { lr: 1e-3 });
-      const step = trainStep(model, optimizer, (x, y) => {
-        const logits = model.forward(x!) as Tensor; // [B, T, V]
-        return F.crossEntropy(logits.flatten(0, 1), y!.flatten());
-      });
-      const tokens = randint(0, 65, [batch, length + 1]);
-      return {
-        step,
-        args: [tokens.slice(1, 0, length).contiguous(), tokens.slice(1, 1).contiguous()],
-      };
-    },
-  };
-}
-
-function seedCnn(batch: number): Workload {
-  return {
-    name: `seed-cnn b${batch} 48x48`,
-    gpuOnly: batch > 64,
-    make: () => {
-      const model = new Net({ imageSize: 48, classes: 10, dropout: 0.5 });
-      const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3, weightDecay: 1e-4 });
-      const step = trainStep(model, optimizer, (x, y) => F.crossEntropy(model.forward(x!), y!));
-      return { step, args: [randn([batch, 3, 48, 48]), randint(0, 10, [batch])] };
-    },
-  };
-}
-
-const DDPM: Workload = {
-  name: "ddpm unet32 b32 28x28",
-  make: () => {
-    const model = new UNet(32);
-    const optimizer = new optim.AdamW(model.parameters(), { lr: 1e-3 });
-    const frequencies = exp(arange(0, 16, 1, { dtype: "float32" }).mul(-Math.log(10_000) / 16));
-    const step = trainStep(model, optimizer, (x, t) => {
-      const noise = randn([32, 1, 28, 28], { device: x!.device });
-      return F.mseLoss(model.forward(x!, t!, frequencies), noise);
-    });
-    return { step, args: [randn([32, 1, 28, 28]), randint(0, 1000, [32])] };
-  },
-};
-
-const WORKLOADS: readonly Workload[] = [
-  seedCnn(64),
-  seedCnn(256),
-  languageModel("gpt 4x128 b12 t64", () => new Gpt(), 12, 64),
-  {
-    ...languageModel("gpt 6x384 b64 t256", () => new Gpt(65, 256, 384, 6, 6), 64, 256),
-    gpuOnly: true,
-  },
-  languageModel("lstm 2x256 b32 t64", () => new RecurrentLm("lstm"), 32, 64),
-  languageModel("gru 2x256 b32 t64", () => new RecurrentLm("gru"), 32, 64),
-  DDPM,
-];
+import { WORKLOADS } from "./bench/workloads.ts";
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
