@@ -305,6 +305,7 @@ export class WebgpuBackend implements Backend {
 
   /** Destroys the device with everything on it. */
   dispose(): void {
+    this.#opened.failures.lose(new Error("webgpu: the device was disposed"));
     this.#device.destroy();
   }
 }

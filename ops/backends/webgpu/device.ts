@@ -101,8 +101,7 @@ function opened(adapter: GPUAdapter, device: GPUDevice): OpenedDevice {
     failures.record(new Error(`webgpu: ${error.message}`));
   });
   device.lost.then(({ reason, message }) => {
-    if (reason === "destroyed") failures.lose(new Error("webgpu: the device was disposed"));
-    else failures.lose(new Error(`webgpu: the device was lost: ${message || reason}`));
+    failures.lose(new Error(`webgpu: the device was lost: ${message || reason}`));
   });
   const { limits, features } = device;
   return {

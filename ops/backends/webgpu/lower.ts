@@ -29,7 +29,7 @@ export function lower(kernel: Kernel, facts: DeviceFacts): Lowered {
     case "map":
       return { steps: [mapStep(kernel, args)], scratch: [] };
     case "reduce":
-      return lowerReduce(kernel);
+      return lowerReduce(kernel, facts);
     case "contract":
       return lowerContract(kernel, facts);
     case "scatter":
@@ -57,17 +57,22 @@ function pointsOf(kernel: Kernel): readonly number[] {
   }
 }
 
-function lowerReduce(kernel: ReduceKernel): Lowered {
+function lowerReduce(kernel: ReduceKernel, facts: DeviceFacts): Lowered {
   const shape = chooseShape(kernel);
   const parts = splitLength(sizeOf(kernel.shape), sizeOf(kernel.reduce), shape);
-  if (parts > 1) return splitReduce(kernel, parts, shape);
+  if (parts > 1) {
+    const split = splitReduce(kernel, parts, shape);
+    const most = Math.max(...split.steps.map((s) => s.arguments.filter((a) => a.used).length));
+    // Partial results are arrays too, perhaps too many of them.
+    if (most <= facts.storageBuffers) return split;
+  }
   return { steps: [reduceStep(kernel, kernelArguments(kernel), shape)], scratch: [] };
 }
 
 function lowerContract(kernel: ContractKernel, facts: DeviceFacts): Lowered {
   const size = productSize(kernel);
   if (Math.min(size.m, size.n) <= THIN && facts.tile === undefined) {
-    return lowerReduce(contractAsReduce(kernel));
+    return lowerReduce(contractAsReduce(kernel), facts);
   }
   const parts = splitDepth(chooseTile(size, facts), size);
   if (parts === 1) {

@@ -141,7 +141,8 @@ export class CommandQueue {
       this.#failures.check();
       return result;
     } catch (error) {
-      // The cause, if it is known, says more than the map that failed by it.
+      // The cause says more than the map that failed by it, but may come a turn later.
+      await new Promise((resolve) => setTimeout(resolve, 0));
       this.#failures.check();
       throw error;
     } finally {
@@ -166,7 +167,7 @@ export class CommandQueue {
   /** Waits for all work encoded so far. */
   async synchronize(): Promise<void> {
     this.submit();
-    await this.#device.queue.onSubmittedWorkDone();
+    await this.#device.queue.onSubmittedWorkDone().catch(() => {});
     await this.#stopwatch?.settled();
     this.#failures.check();
   }
