@@ -7,15 +7,22 @@
 import { getRandomState, type RandomState, setRandomState, Tensor } from "@tensaurus/core";
 import { loadTensors, serializeSafetensors, toHost } from "@tensaurus/core/data";
 import type { Module } from "@tensaurus/core/nn";
-import type { Optimizer } from "@tensaurus/core/optim";
 import type { CheckpointFiles } from "./run_folder.ts";
+
+/** An optimizer, as far as a checkpoint needs to know one. */
+export interface StatefulOptimizer {
+  /** Moments and settings; tensors anywhere in it. */
+  stateDict(): unknown;
+  /** Takes them back. */
+  loadStateDict(state: never): void;
+}
 
 /** What has state in a training run. */
 export interface Stateful {
   /** The weights. */
   model: Module;
   /** Its moments and settings, where it has been made. */
-  optimizer?: Optimizer | undefined;
+  optimizer?: StatefulOptimizer | undefined;
   /** Anything that `JSON` keeps: step, epoch, loader, best loss. */
   progress: Record<string, unknown>;
 }
@@ -89,7 +96,7 @@ export async function loadCheckpoint(
   if (state.optimizer && file.optimizer) {
     const moments = await loadTensors(`${folder}/optimizer.safetensors`);
     const saved = restore(file.optimizer, moments);
-    state.optimizer.loadStateDict(saved as Parameters<Optimizer["loadStateDict"]>[0]);
+    state.optimizer.loadStateDict(saved as never);
   }
   setRandomState(file.random);
   return file.progress;

@@ -1,0 +1,359 @@
+/**
+ * Token after token from a model: a cache of keys and values that never changes its shape, sampling
+ * on the device, and a loop that reads tokens back in blocks, so that no step waits for the host.
+ *
+ * @module
+ */
+import { arange, compile, noGrad, rand, type Tensor, tensor, where, zeros } from "@tensaurus/core";
+import { TextStream, type Tokenizer } from "@tensaurus/core/data";
+
+/** Tokens that are read back at once: often enough to look alive, seldom enough not to wait. */
+const BLOCK = 32;
+
+/** Prompts go through the model in pieces of this many tokens, the rest one by one. */
+const PIECE = 32;
+
+/** A model that predicts the next token and remembers those that it was given. */
+export interface Decoder {
+  /** Most tokens that it remembers; `Infinity` for a recurrent model. */
+  readonly context: number;
+  /**
+   * Takes in tokens `[B, T]` that follow those of earlier calls.
+   *
+   * @returns Logits `[B, V]` of the token after them.
+   */
+  next(tokens: Tensor): Tensor;
+  /** Forgets all tokens. */
+  reset(): void;
+}
+
+/** How a token is drawn from logits. */
+export interface SampleOptions {
+  /** Divides the logits: below 1 bolder, above 1 wilder, 0 takes the likeliest token. @default {1} */
+  temperature?: number | undefined;
+  /** Draw from this many of the likeliest tokens; 0 from all. @default {0} */
+  topK?: number | undefined;
+  /** Draw from the likeliest tokens that together have this probability. @default {1} */
+  topP?: number | undefined;
+}
+
+/**
+ * Draws a token for each row, on the device (the Gumbel trick: the largest of logit plus noise).
+ *
+ * @param logits Logits `[B, V]`.
+ * @param options Temperature, top-k (Fan et al. 2018), top-p (Holtzman et al. 2020).
+ * @returns Tokens `[B]`, int32.
+ * @throws {RangeError} If an option is out of range.
+ */
+export function sampleTokens(logits: Tensor, options: SampleOptions = {}): Tensor {
+  const { temperature = 1, topK = 0, topP = 1 } = options;
+  checkOption("temperature", temperature, temperature >= 0, "at least 0");
+  checkOption("topK", topK, Number.isInteger(topK) && topK >= 0, "a whole number of at least 0");
+  checkOption("topP", topP, topP > 0 && topP <= 1, "above 0 and at most 1");
+  if (temperature === 0) return logits.argmax(-1); // [B]
+  let scores = logits.div(temperature); // [B, V]
+  if (topK > 0 && topK < logits.shape[1]!) {
+    const least = scores.topk(topK, -1).values.slice(1, topK - 1, topK); // [B, 1]
+    scores = scores.maskedFill(scores.lt(least), -Infinity);
+  }
+  if (topP < 1) {
+    const sorted = scores.sort(-1, { descending: true }).values; // [B, V]
+    const p = sorted.softmax(-1);
+    const inside = p.cumsum(-1).sub(p).lt(topP); // what stands before sums to less
+    const least = where(inside, sorted, Infinity).amin(-1, { keepdim: true }); // [B, 1]
+    scores = scores.maskedFill(scores.lt(least), -Infinity);
+  }
+  const uniform = rand(scores.shape, { device: scores.device });
+  const gumbel = uniform.add(2 ** -25).log().neg().log().neg();
+  return scores.add(gumbel).argmax(-1);
+}
+
+function checkOption(name: string, value: number, holds: boolean, expected: string): void {
+  if (!holds) throw new RangeError(`sampleTokens: ${name} is ${value}, expected ${expected}`);
+}
+
+/** Sizes of a {@linkcode KeyValueCache}. */
+export interface CacheSizes {
+  /** Attention layers. */
+  layers: number;
+  /** Rows. */
+  batch: number;
+  /** Heads of keys and values. */
+  heads: number;
+  /** Positions. */
+  length: number;
+  /** Features of a head. */
+  size: number;
+}
+
+/**
+ * Keys and values of all positions so far, in arrays of fixed shape; a step writes its rows in place
+ * at a position that is a tensor itself, so that every step is the same plan.
+ */
+export class KeyValueCache {
+  /** Positions that there is room for. */
+  readonly length: number;
+  /** Keys of each layer, `[B, H, length, D]`. */
+  readonly keys: readonly Tensor[];
+  /** Values of each layer, `[B, H, length, D]`. */
+  readonly values: readonly Tensor[];
+  /** Tokens that are in, `[1]` int32. */
+  readonly filled: Tensor;
+
+  /** @param sizes Layers, rows, heads, positions, features. */
+  constructor({ layers, batch, heads, length, size }: CacheSizes) {
+    this.length = length;
+    const make = (): Tensor => zeros([batch, heads, length, size]);
+    this.keys = Array.from({ length: layers }, make);
+    this.values = Array.from({ length: layers }, make);
+    this.filled = zeros([1], { dtype: "int32" });
+  }
+
+  /** Positions of the next tokens, `[count]` int32. */
+  positions(count: number): Tensor {
+    return arange(0, count, 1, { dtype: "int32" }).add(this.filled);
+  }
+
+  /** Which positions each of the next tokens sees, `[count, length]` bool. */
+  mask(count: number): Tensor {
+    return this.#columns().le(this.positions(count).unsqueeze(1));
+  }
+
+  /**
+   * Writes keys and values `[B, H, T, D]` of the next tokens of a layer.
+   *
+   * @returns All keys and values of the layer, `[B, H, length, D]`.
+   */
+  append(layer: number, key: Tensor, value: Tensor): [keys: Tensor, values: Tensor] {
+    const pairs = [[this.keys[layer]!, key], [this.values[layer]!, value]] as const;
+    for (const [all, part] of pairs) {
+      const count = part.shape[2]!;
+      const row = this.#columns().sub(this.filled); // [length], the new token that belongs there
+      const isNew = row.ge(0).logicalAnd(row.lt(count)).unsqueeze(1); // [length, 1]
+      all.copy_(where(isNew, part.indexSelect(2, row.clamp(0, count - 1)), all));
+    }
+    return [this.keys[layer]!, this.values[layer]!];
+  }
+
+  /** Counts tokens that all layers have been given. */
+  advance(count: number): void {
+    this.filled.add_(count);
+  }
+
+  /** Reorders the rows: row `i` becomes what row `rows[i]` was, as a beam search needs it. */
+  reorder(rows: Tensor): void {
+    for (const all of [...this.keys, ...this.values]) all.copy_(all.indexSelect(0, rows));
+  }
+
+  /** Forgets all tokens. */
+  reset(): void {
+    this.filled.zero_();
+  }
+
+  #columns(): Tensor {
+    return arange(0, this.length, 1, { dtype: "int32" });
+  }
+}
+
+/** Options of {@linkcode TokenGenerator}. */
+export interface TokenGeneratorOptions extends SampleOptions {
+  /** Rows that are written side by side. @default {1} */
+  batch?: number | undefined;
+}
+
+/** Options of {@linkcode TokenGenerator.stream}. */
+export interface StreamOptions {
+  /** Tokens to write. */
+  length: number;
+  /** Token that ends a row; it is not part of it. */
+  stop?: number | undefined;
+}
+
+/**
+ * Writes tokens with a model. Each step feeds the next on the device; the host reads them in blocks.
+ * Where the model's memory is full, it starts again from the newest half of it.
+ *
+ * @example The likeliest token of a model that always counts up
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const counting: Decoder = {
+ *   context: Infinity,
+ *   next: (tokens) => F.oneHot(tokens.slice(1, -1).reshape([-1]).add(1).remainder(10), 10).to("float32"),
+ *   reset: () => {},
+ * };
+ * const generator = new TokenGenerator(counting, { temperature: 0 });
+ * assertEquals(await generator.generate([7], { length: 4 }), [8, 9, 0, 1]);
+ * ```
+ */
+export class TokenGenerator {
+  readonly #decoder: Decoder;
+  readonly #batch: number;
+  readonly #last: Tensor;
+  readonly #block: Tensor;
+  readonly #slot: Tensor;
+  readonly #step: ReturnType<typeof compile<[], void>>;
+  readonly #read: ReturnType<typeof compile<[Tensor], void>>;
+
+  /**
+   * @param decoder The model, in evaluation mode.
+   * @param options Rows, temperature, top-k, top-p.
+   */
+  constructor(decoder: Decoder, options: TokenGeneratorOptions = {}) {
+    const { batch = 1, ...sampling } = options;
+    this.#decoder = decoder;
+    this.#batch = batch;
+    this.#last = zeros([batch, 1], { dtype: "int32" });
+    this.#block = zeros([batch, BLOCK], { dtype: "int32" });
+    this.#slot = zeros([1], { dtype: "int32" });
+    const place = (): Tensor => arange(0, BLOCK, 1, { dtype: "int32" }).eq(this.#slot); // [BLOCK]
+    this.#step = compile((): void =>
+      noGrad(() => {
+        const tokens = sampleTokens(decoder.next(this.#last), sampling).unsqueeze(1); // [B, 1]
+        this.#last.copy_(tokens);
+        this.#block.copy_(where(place(), tokens, this.#block));
+        this.#slot.add_(1);
+      }), { name: "generate" });
+    this.#read = compile((tokens: Tensor): void => {
+      noGrad(() => decoder.next(tokens));
+    }, { name: "readPrompt" });
+  }
+
+  /**
+   * Tokens after prompts, block by block as they are read back.
+   *
+   * @param prompts A prompt for each row, all of one length.
+   * @param options How many tokens, and where to stop.
+   * @returns For each block the new tokens of each row.
+   * @throws {RangeError} If a prompt is empty or longer than the model's context.
+   */
+  async *stream(
+    prompts: readonly ArrayLike<number>[],
+    options: StreamOptions,
+  ): AsyncGenerator<number[][]> {
+    this.#checkPrompts(prompts, options.length);
+    const { stop } = options;
+    const { context } = this.#decoder;
+    const rows = prompts.map((prompt) => Array.from(prompt));
+    const ended = rows.map(() => false);
+    let filled = this.#begin(rows);
+    let left = options.length;
+    while (left > 0 && !ended.every((end) => end)) {
+      if (filled >= context) filled = this.#begin(rows.map((row) => row.slice(-half(context))));
+      const count = Math.min(BLOCK, left, context - filled);
+      this.#slot.zero_();
+      for (let i = 0; i < count; i++) this.#step();
+      const read = await this.#block.data();
+      yield rows.map((row, b) => {
+        const tokens = Array.from(read.subarray(b * BLOCK, b * BLOCK + count));
+        row.push(...tokens);
+        if (ended[b]) return [];
+        const end = stop === undefined ? -1 : tokens.indexOf(stop);
+        ended[b] = end >= 0;
+        return end >= 0 ? tokens.slice(0, end) : tokens;
+      });
+      filled += count;
+      left -= count;
+    }
+  }
+
+  /**
+   * All tokens after one prompt.
+   *
+   * @param prompt The prompt.
+   * @param options How many tokens, and where to stop.
+   * @returns The new tokens.
+   */
+  async generate(prompt: ArrayLike<number>, options: StreamOptions): Promise<number[]> {
+    const tokens: number[] = [];
+    for await (const [block] of this.stream([prompt], options)) tokens.push(...block!);
+    return tokens;
+  }
+
+  /** Gives back the memory of the plans. */
+  dispose(): void {
+    this.#step.dispose();
+    this.#read.dispose();
+  }
+
+  /** Starts again with rows of one length; all but their last token go into the model's memory. */
+  #begin(rows: readonly (readonly number[])[]): number {
+    this.#decoder.reset();
+    const filled = rows[0]!.length - 1;
+    for (let start = 0; start < filled;) {
+      const count = filled - start >= PIECE ? PIECE : 1;
+      const piece = rows.flatMap((row) => row.slice(start, start + count));
+      this.#read(tensor(Int32Array.from(piece), { shape: [this.#batch, count] }));
+      start += count;
+    }
+    const last = Int32Array.from(rows, (row) => row.at(-1)!);
+    this.#last.copy_(tensor(last, { shape: [this.#batch, 1] }));
+    return filled;
+  }
+
+  #checkPrompts(prompts: readonly ArrayLike<number>[], length: number): void {
+    const { context } = this.#decoder;
+    if (!Number.isInteger(length) || length < 1) {
+      throw new RangeError(`generate: length is ${length}, expected a whole number of at least 1`);
+    }
+    if (prompts.length !== this.#batch) {
+      throw new RangeError(`generate: ${prompts.length} prompts for ${this.#batch} rows`);
+    }
+    const size = prompts[0]!.length;
+    const other = prompts.find((prompt) => prompt.length !== size);
+    if (other) throw new RangeError(`generate: prompts have ${size} and ${other.length} tokens`);
+    if (size === 0) throw new RangeError("generate: prompt is empty (give at least one token)");
+    if (size > context) {
+      throw new RangeError(
+        `generate: prompt has ${size} tokens, the model's context is ${context}`,
+      );
+    }
+  }
+}
+
+function half(context: number): number {
+  return Math.max(1, Math.floor(context / 2));
+}
+
+/** What {@linkcode writeText} reports. */
+export interface Written {
+  /** Prompt and what follows it. */
+  text: string;
+  /** Tokens per second, the first block (which compiles) left out where there is another. */
+  rate: number;
+}
+
+/**
+ * Writes text after a prompt, shown as it is read back.
+ *
+ * @param generator The model.
+ * @param tokenizer Its tokenizer.
+ * @param prompt Text to go on from.
+ * @param options Tokens, where to stop, and where the text is shown.
+ * @returns The text, and how fast it came.
+ */
+export async function writeText(
+  generator: TokenGenerator,
+  tokenizer: Tokenizer,
+  prompt: string,
+  options: StreamOptions & { show?: ((text: string) => void) | undefined },
+): Promise<Written> {
+  const { show = () => {} } = options;
+  const stream = new TextStream(tokenizer);
+  let text = prompt;
+  let count = 0, timed = 0;
+  let began = performance.now();
+  function add(piece: string): void {
+    text += piece;
+    show(piece);
+  }
+  show(prompt);
+  for await (const [tokens] of generator.stream([tokenizer.encode(prompt)], options)) {
+    add(stream.push(...tokens!));
+    if (count === 0) began = performance.now();
+    else timed += tokens!.length;
+    count += tokens!.length;
+  }
+  add(stream.end());
+  return { text, rate: timed / (performance.now() - began) * 1000 };
+}
