@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { stripAnsiCode } from "@std/fmt/colors";
 import { exists } from "../models/kit/files.ts";
 
 /** One way of testing. */
@@ -86,8 +87,7 @@ const DEFAULT_TIERS: readonly TierName[] = ["plans", "cpu", "webgpu", "doc", "no
  * @returns The counts of its last summary, or `undefined` where there is none.
  */
 export function countsOf(output: string): Counts | undefined {
-  // deno-lint-ignore no-control-regex -- colours
-  const plain = output.replaceAll(/\x1b\[[\d;]*m/g, "");
+  const plain = stripAnsiCode(output);
   const summary =
     /^(?:ok|FAILED) \| (\d+) passed(?: \(.*?\))? \| (\d+) failed(?: \(.*?\))?(?: \| (\d+) ignored)?/gm;
   const last = [...plain.matchAll(summary)].at(-1);

@@ -30,8 +30,8 @@ const SIGNED: Record<string, readonly (readonly [output: number, axis: -1 | -2])
 
 /** Outputs that are only unique as a set of equal values are not compared at these places. */
 const UNCOMPARED: Record<string, readonly number[]> = {
-  // Which of residuals, rank and singular values there are depends on LAPACK's driver.
-  "linalg.lstsq": [1, 2, 3],
+  // Rank and singular values are functions of their own here.
+  "linalg.lstsq": [2, 3],
 };
 
 function call(name: string, args: readonly unknown[], kwargs: Record<string, unknown>): unknown {
@@ -136,6 +136,8 @@ export async function run(
   if (kwargs.dropout_p) return sameShapes(comparison, outputs, wanted);
   for (const [i, output] of wanted.entries()) {
     if (UNCOMPARED[name]?.includes(i)) continue;
+    // Which residuals there are depends on LAPACK's driver.
+    if (name === "linalg.lstsq" && i === 1 && outputs[i] === undefined) continue;
     const label = wanted.length > 1 ? `out ${i}` : "out";
     if (name === "linalg.svd" && i !== 1) {
       const size = (outputs[1] as Tensor).size(-1);

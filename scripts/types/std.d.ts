@@ -98,6 +98,10 @@ declare module "@std/cli/parse-args" {
   ): { _: (string | number)[] } & Record<string, unknown>;
 }
 
+declare module "@std/fmt/colors" {
+  export function stripAnsiCode(text: string): string;
+}
+
 declare module "@std/path" {
   export const DELIMITER: string;
   export const SEPARATOR: string;
