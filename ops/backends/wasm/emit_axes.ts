@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { affineOf, coefficientOf, type Node, NodeBuilder, visitNodes } from "./emit_node.ts";
+import { affineOf, coefficientOf, type Node, type NodeBuilder, visitNodes } from "./emit_node.ts";
 
 /** One loop of a nest. */
 export interface Loop {

@@ -9,8 +9,9 @@
  * @module
  */
 import { bytesOf, type DType } from "../../ir/dtype.ts";
-import { type FunctionBuilder, Local, type ValueType } from "./assembler.ts";
+import type { ValueType } from "./assembler.ts";
 import type { CodeModule, Value } from "./emit.ts";
+import { emitGather, emitStrided, emitStridedStore, LANES } from "./emit_memory.ts";
 import { affineOf, type CallNode, type LoadNode, type Node } from "./emit_node.ts";
 import { emitScalarCall, emitVectorCall } from "./math.ts";
 import { emitFloat64Call } from "./math_f64.ts";
@@ -79,20 +80,26 @@ export function boundValue(
   return table.fresh(type, [], unbound, { level, variant });
 }
 
-const LANES = [0, 1, 2, 3] as const;
-
 /** Lowers nodes inside one nest, in vectors along `vectorAxis` or (undefined) one by one. */
 export class Lowering {
   readonly #frame: Frame;
   readonly #table: ValueTable;
   readonly #vectorAxis: number | undefined;
+  readonly #first: Lowering | undefined;
   readonly #native = new Map<Node, Value>();
   readonly #accs = new Map<number, Value>();
 
-  constructor(frame: Frame, vectorAxis: number | undefined) {
+  /**
+   * @param frame What the lowerings of a function share.
+   * @param vectorAxis The axis of the lanes, or undefined.
+   * @param first The same nest one by one, if the vector loop starts at multiples of four: gives
+   * indices of first lanes.
+   */
+  constructor(frame: Frame, vectorAxis: number | undefined, first?: Lowering) {
     this.#frame = frame;
     this.#table = frame.table;
     this.#vectorAxis = vectorAxis;
+    this.#first = first;
   }
 
   /** Names the value of a reduction. */
@@ -261,6 +268,26 @@ export class Lowering {
     return stride;
   }
 
+  /** Whether each element serves two neighbouring lanes: `… + idiv(v + even, 2)`, as of pooling. */
+  #isDoubled(index: Node): boolean {
+    let halves = 0;
+    for (const { coefficient, atom } of affineOf(index).terms) {
+      if (atom.kind === "axis" && atom.axis === this.#vectorAxis) return false;
+      if (atom.kind === "axis" || !this.native(atom).variant) continue;
+      if (coefficient !== 1 || atom.kind !== "call" || atom.op !== "idiv") return false;
+      const [value, by] = atom.args as [Node, Node];
+      const { terms, offset } = affineOf(value);
+      const even = terms.every((t) =>
+        t.atom.kind === "axis" && t.atom.axis === this.#vectorAxis
+          ? t.coefficient === 1
+          : t.coefficient % 2 === 0 && (t.atom.kind === "axis" || !this.native(t.atom).variant)
+      );
+      if (by.kind !== "const" || by.value !== 2 || !even || offset % 2 !== 0) return false;
+      halves++;
+    }
+    return halves === 1;
+  }
+
   /** Address of an element: of the first lane's, where lanes are a stride apart. */
   address(base: Value, index: Node, bytes: number): Value {
     return this.#uniformSum(index, base, bytes)!;
@@ -299,6 +326,12 @@ export class Lowering {
 
   #plainLoad(x: LoadNode, base: Value, stride: number | undefined): Value {
     if (stride === undefined) {
+      if (this.#first && this.#isDoubled(x.index)) {
+        const address = this.#first.address(base, x.index, 4);
+        return this.#table.make("doubled", "v128", [address], (f, [a], copy) => {
+          f.get(a!).memory("v128.load64_zero", 8 * copy, 2).i32x4(0).shuffle32(0, 0, 1, 1);
+        }, { variant: true });
+      }
       const addresses = this.#vectorSum(x.index, base, 4);
       return this.#table.make("gather", "v128", [addresses], (f, [a]) => emitGather(f, a!));
     }
@@ -409,63 +442,5 @@ export class Lowering {
     return this.#table.make("words", "v128", [mask], (f, [v]) => {
       f.get(v!).i32x4(1).op("v128.and");
     });
-  }
-}
-
-/** Four elements at the addresses in the lanes. */
-function emitGather(f: FunctionBuilder, addresses: Local): void {
-  f.get(addresses).lane("i32x4.extract_lane", 0).memory("v128.load32_zero");
-  const value = f.local("v128");
-  f.set(value);
-  for (const lane of [1, 2, 3]) {
-    f.get(addresses).lane("i32x4.extract_lane", lane).get(value);
-    f.memoryLane("v128.load32_lane", lane).set(value);
-  }
-  f.get(value);
-}
-
-/** Four elements that lie `stride` apart, the first of copy 0 at `address`. */
-function emitStrided(f: FunctionBuilder, address: Local, stride: number, copy: number): void {
-  const start = 16 * stride * copy;
-  if (stride === 1) {
-    f.get(address).memory("v128.load", start, 2);
-  } else if (stride === 2) {
-    // The second vector starts at an element that is wanted last in the first: never past the end.
-    f.get(address).memory("v128.load", start, 2);
-    f.get(address).memory("v128.load", start + 12, 2).shuffle32(0, 2, 5, 7);
-  } else if (stride === -1) {
-    f.get(address).i32(start - 12).op("i32.add").memory("v128.load", 0, 2);
-    f.i32x4(0).shuffle32(3, 2, 1, 0);
-  } else {
-    f.get(address);
-    if (start !== 0) f.i32(start).op("i32.add");
-    f.memory("v128.load32_zero");
-    const value = f.local("v128");
-    f.set(value);
-    for (const lane of [1, 2, 3]) {
-      f.get(address).i32(start + 4 * stride * lane).op("i32.add").get(value);
-      f.memoryLane("v128.load32_lane", lane).set(value);
-    }
-    f.get(value);
-  }
-}
-
-function emitStridedStore(
-  f: FunctionBuilder,
-  address: Local,
-  value: Local,
-  stride: number,
-  copy: number,
-): void {
-  const start = 16 * stride * copy;
-  if (stride === 1) {
-    f.get(address, value).memory("v128.store", start, 2);
-    return;
-  }
-  for (const lane of LANES) {
-    f.get(address);
-    const offset = start + 4 * stride * lane;
-    if (offset !== 0) f.i32(offset).op("i32.add");
-    f.get(value).memoryLane("v128.store32_lane", lane);
   }
 }

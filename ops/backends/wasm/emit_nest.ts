@@ -150,9 +150,9 @@ export class Nest {
     return this.#ranges.get(loop.axis) ?? [0, loop.size];
   }
 
-  /** A lowering over this nest's loops. */
-  lowering(vectorAxis: number | undefined): Lowering {
-    return new Lowering(this.frame, vectorAxis);
+  /** A lowering over this nest's loops; `first` as {@linkcode Lowering} takes it. */
+  lowering(vectorAxis: number | undefined, first?: Lowering): Lowering {
+    return new Lowering(this.frame, vectorAxis, first);
   }
 
   /** Counter of a loop. */

@@ -19,11 +19,13 @@ import {
   usesFloat64,
 } from "./emit_nest.ts";
 import type { Lowering } from "./emit_lower.ts";
-import { type Node, NodeBuilder } from "./emit_node.ts";
+import { affineOf, coefficientOf, type Node, NodeBuilder } from "./emit_node.ts";
 import { hostFunctions } from "./math_f64.ts";
 
 /** Elements of the vector axis per unit of work, where it is cut: 16 KiB of float32. */
 const CHUNK = 4096;
+/** The same in a transpose: so many cache lines stay in the second level even where they collide. */
+const TRANSPOSE_CHUNK = 64;
 /** Units of work that are enough for any number of threads. */
 const ENOUGH_UNITS = 256;
 
@@ -35,6 +37,8 @@ interface MapPlan {
   readonly middle: readonly Loop[];
   readonly vector: Loop;
   readonly chunks: number;
+  /** Elements of the vector axis per chunk, a multiple of four. */
+  readonly chunk: number;
   readonly stores: readonly { readonly value: Node; readonly index: Node }[];
   readonly single: boolean;
 }
@@ -77,7 +81,7 @@ function plan(kernel: MapKernel): MapPlan {
 function cut(
   space: Space,
   stores: MapPlan["stores"],
-): Pick<MapPlan, "prefix" | "middle" | "vector" | "chunks"> {
+): Pick<MapPlan, "prefix" | "middle" | "vector" | "chunks" | "chunk"> {
   const accesses = [
     ...loadsOf(space.roots),
     ...stores.map(({ index }) => ({ index, store: true })),
@@ -88,12 +92,38 @@ function cut(
     if (cost <= best) [vector, best] = [loop, cost];
   }
   const others = space.loops.filter((l) => l !== vector);
+  const across = acrossLoop(space, vector);
+  if (across) {
+    const prefix = others.filter((l) => l !== across);
+    const chunks = Math.ceil(vector.size / TRANSPOSE_CHUNK);
+    return { prefix, middle: [across], vector, chunks, chunk: TRANSPOSE_CHUNK };
+  }
   let units = 1, fixed = 0;
   while (fixed < others.length && (units < ENOUGH_UNITS || vector.size >= 64)) {
     units *= others[fixed++]!.size;
   }
   const chunks = units >= ENOUGH_UNITS ? 1 : Math.ceil(vector.size / CHUNK);
-  return { prefix: others.slice(0, fixed), middle: others.slice(fixed), vector, chunks };
+  return {
+    prefix: others.slice(0, fixed),
+    middle: others.slice(fixed),
+    vector,
+    chunks,
+    chunk: CHUNK,
+  };
+}
+
+/**
+ * The loop along which a load that jumps along the vector axis is contiguous, in a transpose: next
+ * outside of short pieces of the vector axis, so that a cache line is read by one run of turns.
+ */
+function acrossLoop(space: Space, vector: Loop): Loop | undefined {
+  for (const { index } of loadsOf(space.roots)) {
+    const form = affineOf(index);
+    if (Math.abs(coefficientOf(form, vector.axis)) < 16) continue;
+    const found = space.loops.find((l) => coefficientOf(form, l.axis) === 1 && l.size >= 16);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 function storesOf(nest: Nest, lowering: Lowering, stores: MapPlan["stores"]): Value[] {
@@ -107,13 +137,15 @@ function emitMap(nest: Nest, plan: MapPlan): void {
   middle.forEach((loop, i) => nest.declare(loop, 2 + i));
   const level = 2 + middle.length;
   nest.declare(vector, level);
-  const wide = plan.single ? [] : storesOf(nest, nest.lowering(vector.axis), plan.stores);
-  const single = storesOf(nest, nest.lowering(undefined), plan.stores);
+  const one = nest.lowering(undefined);
+  // Chunks start at multiples of four.
+  const wide = plan.single ? [] : storesOf(nest, nest.lowering(vector.axis, one), plan.stores);
+  const single = storesOf(nest, one, plan.stores);
   const roots = [...wide, ...single];
   const copies = plan.single ? 0 : copiesFor(countVariant(wide));
   e.place(roots, 0);
   nest.units(prefix, plan.chunks, (chunk) => {
-    const [low, high] = nest.chunkBounds(chunk, CHUNK, vector.size);
+    const [low, high] = nest.chunkBounds(chunk, plan.chunk, vector.size);
     nest.loops(middle, 2, roots, () => {
       nest.vector(vector, low, high, copies, (n) => {
         if (n === 0) e.run(single);

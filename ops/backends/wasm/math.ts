@@ -195,20 +195,35 @@ function isWord(dtype: DType): boolean {
   return dtype === "int32" || dtype === "uint32";
 }
 
-const cast: Spell = (f, [x], node) => {
+function cast(f: FunctionBuilder, [x]: readonly Local[], node: CallNode): void {
   f.get(x!);
   castLanes(f, node.args[0]!.dtype, node.dtype);
-};
+}
 
-const selectLanes: Spell = (f, [c, a, b]) => void f.get(a!, b!, c!).op("v128.bitselect");
-const selectScalar: Spell = (f, [c, a, b]) => void f.get(a!, b!, c!).op("select");
+function selectLanes(f: FunctionBuilder, [c, a, b]: readonly Local[]): void {
+  f.get(a!, b!, c!).op("v128.bitselect");
+}
 
-const philox: Spell = (f, args, node, module) => {
+function selectScalar(f: FunctionBuilder, [c, a, b]: readonly Local[]): void {
+  f.get(a!, b!, c!).op("select");
+}
+
+function philox(
+  f: FunctionBuilder,
+  args: readonly Local[],
+  node: CallNode,
+  module: CodeModule,
+): void {
   const word = node.args[4]!;
   emitPhilox(f, args, module, word.kind === "const" ? word.value : 0);
-};
+}
 
-const philoxScalar: Spell = (f, args, node, module) => {
+function philoxScalar(
+  f: FunctionBuilder,
+  args: readonly Local[],
+  node: CallNode,
+  module: CodeModule,
+): void {
   const lanes = args.slice(0, 4).map((a) => {
     const lane = f.local("v128");
     f.get(a).op("i32x4.splat").set(lane);
@@ -216,7 +231,7 @@ const philoxScalar: Spell = (f, args, node, module) => {
   });
   philox(f, lanes, node, module);
   f.lane("i32x4.extract_lane", 0);
-};
+}
 
 function zeroMinus(f: FunctionBuilder, [x]: readonly Local[]): void {
   f.i32(0).get(x!).op("i32.sub");

@@ -8,11 +8,10 @@
  *
  * @module
  */
-import { axesOf, ravel } from "../../ir/expr.ts";
-import { type KernelOutput, type ReduceKernel, sizeOf } from "../../ir/kernel.ts";
+import { type ReduceKernel, sizeOf } from "../../ir/kernel.ts";
 import type { Operand } from "./assembler.ts";
 import { countVariant, type Value } from "./emit.ts";
-import { arrangeLoops, loadsOf, type Loop, vectorCost } from "./emit_axes.ts";
+import type { Loop } from "./emit_axes.ts";
 import { boundValue, type Lowering } from "./emit_lower.ts";
 import {
   checkTypes,
@@ -24,14 +23,11 @@ import {
   type Nest,
   plainSlots,
   type Slots,
-  usesFloat64,
 } from "./emit_nest.ts";
-import { type Node, NodeBuilder, visitNodes } from "./emit_node.ts";
-import { emitNothing, liftAxes, nodeCost } from "./map.ts";
+import { emitNothing, nodeCost } from "./map.ts";
 import { hostFunctions } from "./math_f64.ts";
 import {
   accumulate,
-  type Accumulation,
   combineLanes,
   combineStates,
   isArg,
@@ -40,144 +36,21 @@ import {
   spreadFirst,
   type State,
 } from "./reduce_accumulate.ts";
+import {
+  type Item,
+  NO_LOOP,
+  type Parts,
+  planReduce,
+  type ReducePlan,
+  type Store,
+} from "./reduce_plan.ts";
 import { splitReduce } from "./reduce_split.ts";
 
-/** One reduction as nodes. */
-interface Item extends Accumulation {
-  readonly slot: number;
-  readonly body: Node;
-  readonly position: Node;
-}
-
-interface Store {
-  readonly output: number;
-  readonly value: Node;
-  readonly index: Node;
-}
-
-/** The outermost reduced loop cut into parts, each with results of its own. */
-export interface Parts {
-  readonly count: number;
-  /** Turns of the loop per part. */
-  readonly length: number;
-}
-
-interface ReducePlan {
-  /** Loop over the parts, a unit each. */
-  readonly parts: { readonly loop: Loop; readonly length: number } | undefined;
-  readonly outer: readonly Loop[];
-  readonly reduced: readonly Loop[];
-  /** Reductions by passes over the reduced axes. */
-  readonly stages: readonly (readonly Item[])[];
-  readonly rowStores: readonly Store[];
-  readonly fullStores: readonly Store[];
-  /** The vector axis, one of the loops; in `outer` for columns. */
-  readonly vector: Loop;
-  readonly columns: boolean;
-  readonly single: boolean;
-}
-
-const NO_LOOP: Loop = { axis: 30, size: 1, group: 1 };
 /** Loop sizes between two flushes of a sum into a total: bounds the error of long sums. */
 const ROW_BLOCK = 2048;
 const COLUMN_BLOCK = 128;
 /** Columns per unit of work: four vectors, one cache line of each row. */
 const COLUMN_CHUNK = 16;
-
-/** Groups of neighbouring reductions that read none of each other's results. */
-function stagesOf(items: readonly Item[]): Item[][] {
-  const stages: Item[][] = [];
-  for (const item of items) {
-    let needs = -1;
-    visitNodes([item.body], (x) => {
-      if (x.kind === "acc") needs = Math.max(needs, x.slot);
-    });
-    const last = stages.at(-1);
-    if (last && last[0]!.slot > needs) last.push(item);
-    else stages.push([item]);
-  }
-  return stages;
-}
-
-function outputIndex(kernel: ReduceKernel, output: KernelOutput) {
-  const shape = output.full ? [...kernel.shape, ...kernel.reduce] : kernel.shape;
-  return output.index ?? ravel(axesOf(shape), shape);
-}
-
-/** Axis number of the parts, out of the way of the kernel's own. */
-const PARTS_AXIS = 29;
-
-function plan(kernel: ReduceKernel, parts: Parts | undefined): ReducePlan {
-  const builder = new NodeBuilder();
-  const { loops, axes } = liftAxes(builder, [kernel.shape, kernel.reduce]);
-  const memo = new Map();
-  const place = ravel(axesOf(kernel.reduce, kernel.shape.length), kernel.reduce);
-  const anyArg = kernel.reductions.some((r) => isArg(r.op));
-  const roots = [
-    ...kernel.reductions.map((r) => builder.lift(r.body, axes, memo)),
-    ...kernel.outputs.flatMap((o) => [
-      builder.lift(o.value, axes, memo),
-      partIndex(builder, builder.lift(outputIndex(kernel, o), axes, memo), parts),
-    ]),
-    ...(anyArg ? [builder.lift(place, axes, memo)] : []),
-  ];
-  const space = arrangeLoops(builder, { loops, roots });
-  const count = kernel.reductions.length;
-  const position = anyArg ? space.roots.at(-1)! : builder.int(0);
-  const items = kernel.reductions.map(({ op, body }, slot) => ({
-    op,
-    dtype: body.dtype,
-    slot,
-    body: space.roots[slot]!,
-    position,
-  }));
-  const stores = kernel.outputs.map((_, i) => ({
-    output: i,
-    value: space.roots[count + 2 * i]!,
-    index: space.roots[count + 2 * i + 1]!,
-  }));
-  const isFull = (s: Store) => kernel.outputs[s.output]!.full === true;
-  return {
-    parts: parts && {
-      loop: { axis: PARTS_AXIS, size: parts.count, group: 0 },
-      length: parts.length,
-    },
-    outer: space.loops.filter((l) => l.group === 0),
-    reduced: space.loops.filter((l) => l.group === 1),
-    stages: stagesOf(items),
-    rowStores: stores.filter((s) => !isFull(s)),
-    fullStores: stores.filter(isFull),
-    ...chooseVector(space.loops, space.roots, stores.filter(isFull)),
-    single: usesFloat64(space.roots),
-  };
-}
-
-/** Results of parts lie side by side. */
-function partIndex(builder: NodeBuilder, index: Node, parts: Parts | undefined): Node {
-  if (parts === undefined) return index;
-  const part = builder.axis(PARTS_AXIS, parts.count);
-  const terms = [{ coefficient: parts.count, atom: index }, { coefficient: 1, atom: part }];
-  return builder.affine(terms, 0);
-}
-
-function chooseVector(
-  loops: readonly Loop[],
-  roots: readonly Node[],
-  full: readonly Store[],
-): { vector: Loop; columns: boolean } {
-  const accesses = [
-    ...loadsOf(roots),
-    ...full.map(({ index }) => ({ index, store: true })),
-  ];
-  let vector = NO_LOOP, best = Infinity;
-  for (const loop of loops) {
-    // A row ends with its lanes brought together, about the work of eight loads.
-    const end = loop.group === 1 ? 8 / loop.size : 0;
-    const cost = vectorCost(accesses, loop) + end;
-    if (cost <= best) [vector, best] = [loop, cost];
-  }
-  return { vector, columns: vector.group === 0 };
-}
 
 /** Values of one stage in one lowering. */
 interface LoweredItem {
@@ -193,6 +66,7 @@ class Side {
   readonly accs: Value[] = [];
   readonly rowStores: Value[];
   readonly fullStores: Value[];
+  readonly kept: Value[];
 
   constructor(nest: Nest, plan: ReducePlan, axis: number | undefined, level: number) {
     this.lowering = nest.lowering(axis);
@@ -211,6 +85,7 @@ class Side {
     this.stages = plan.stages.map((stage) => stage.map((item) => this.#item(item)));
     const store = (s: Store) => this.lowering.store(nest.output(s.output), s.index, s.value);
     this.fullStores = plan.fullStores.map(store);
+    this.kept = plan.kept.map(store);
     this.rowStores = axis === undefined || plan.columns ? plan.rowStores.map(store) : [];
   }
 
@@ -227,7 +102,7 @@ class Side {
   /** Everything that has to be computed, for hoisting. */
   roots(): Value[] {
     const bodies = this.stages.flat().flatMap((s) => s.position ? [s.body, s.position] : [s.body]);
-    return [...bodies, ...this.rowStores, ...this.fullStores];
+    return [...bodies, ...this.rowStores, ...this.fullStores, ...this.kept];
   }
 }
 
@@ -236,12 +111,14 @@ function bodiesOf(stage: readonly LoweredItem[]): Value[] {
 }
 
 /** Takes one turn's values into the accumulators. */
-function takeIn(nest: Nest, stage: readonly LoweredItem[], states: readonly State[], copy: number) {
+function takeIn(nest: Nest, side: Side, k: number, states: readonly State[], copy: number): void {
+  const stage = side.stages[k]!;
   stage.forEach(({ item, body, position }, i) => {
     const x = nest.e.get(body, copy);
     const at = position && nest.e.get(position, copy);
     accumulate(nest.f, item, states[i]!, x, at);
   });
+  if (k === side.stages.length - 1) nest.e.run(side.kept, copy);
 }
 
 function newStates(nest: Nest, stage: readonly LoweredItem[]): State[] {
@@ -295,7 +172,8 @@ function isBlocked(stage: readonly LoweredItem[], total: number, block: number):
 function emitRowStage(nest: Nest, plan: ReducePlan, k: number, wide: Side | undefined, one: Side) {
   const stage = one.stages[k]!;
   const lanes = wide?.stages[k];
-  const roots = [...(lanes ? bodiesOf(lanes) : []), ...bodiesOf(stage)];
+  const kept = k === plan.stages.length - 1 ? [...(wide?.kept ?? []), ...one.kept] : [];
+  const roots = [...(lanes ? bodiesOf(lanes) : []), ...bodiesOf(stage), ...kept];
   const others = plan.reduced.filter((l) => l !== plan.vector);
   const copies = lanes ? copiesFor(countVariant(bodiesOf(lanes)) + 2 * stage.length) : 0;
   const total = sizeOf(plan.reduced.map((l) => l.size));
@@ -308,8 +186,8 @@ function emitRowStage(nest: Nest, plan: ReducePlan, k: number, wide: Side | unde
     blocks(nest, plan.vector, blocked ? ROW_BLOCK : Infinity, (low, high) => {
       if (totals) { for (const s of states) resetAll(nest, stage, s); }
       nest.vector(plan.vector, low, high, copies, (n) => {
-        if (n === 0) takeIn(nest, stage, tail, 0);
-        for (let c = 0; c < n; c++) takeIn(nest, lanes!, states[c]!, c);
+        if (n === 0) takeIn(nest, one, k, tail, 0);
+        for (let c = 0; c < n; c++) takeIn(nest, wide!, k, states[c]!, c);
       });
       if (totals) {
         mergeCopies(nest, stage, states);
@@ -390,18 +268,19 @@ function emitColumnTurn(nest: Nest, plan: ReducePlan, side: Side, n: number): vo
   const total = sizeOf(plan.reduced.map((l) => l.size));
   const outer = plan.reduced.slice(0, -1);
   const inner = plan.reduced.at(-1) ?? NO_LOOP;
-  side.stages.forEach((stage) => {
+  side.stages.forEach((stage, k) => {
     const blocked = isBlocked(stage, total, COLUMN_BLOCK);
     const states = copies.map(() => newStates(nest, stage));
     const totals = blocked ? copies.map(() => newStates(nest, stage)) : states;
     for (const s of totals) resetAll(nest, stage, s);
-    const roots = bodiesOf(stage);
+    const kept = k === side.stages.length - 1 ? side.kept : [];
+    const roots = [...bodiesOf(stage), ...kept];
     nest.loops(outer, level, roots, () => {
       e.place(roots, level + outer.length - 1, copies.length);
       blocks(nest, inner, blocked ? COLUMN_BLOCK : Infinity, (low, high) => {
         if (blocked) { for (const s of states) resetAll(nest, stage, s); }
         e.loop(nest.counter(inner), low, high, 1, () => {
-          for (const c of copies) takeIn(nest, stage, states[c]!, c);
+          for (const c of copies) takeIn(nest, side, k, states[c]!, c);
         });
         if (blocked) { for (const c of copies) combineAll(nest, stage, totals[c]!, states[c]!); }
       });
@@ -451,6 +330,11 @@ function columnChunks(plan: ReducePlan): number {
   return Math.ceil(plan.vector.size / COLUMN_CHUNK);
 }
 
+/** Outputs can be read too, behind the inputs: values wait in them. */
+function withOutputs(slots: Slots): Slots {
+  return { inputs: [...slots.inputs, ...slots.outputs], outputs: slots.outputs };
+}
+
 function unitsOf(p: ReducePlan): number {
   const outer = sizeOf(p.outer.map((l) => l.size));
   return p.columns ? outer / p.vector.size * columnChunks(p) : outer;
@@ -458,7 +342,7 @@ function unitsOf(p: ReducePlan): number {
 
 /** Units of work of the kernel in one pass, and turns of its outermost reduced loop. */
 export function reduceShape(kernel: ReduceKernel): { units: number; turns: number } {
-  const p = plan(kernel, undefined);
+  const p = planReduce(kernel, undefined);
   return { units: unitsOf(p), turns: p.reduced[0]?.size ?? 1 };
 }
 
@@ -467,7 +351,7 @@ export function lowerReducePass(kernel: ReduceKernel, slots: Slots, parts?: Part
   checkTypes([...kernel.inputs, ...kernel.outputs].map((x) => x.dtype));
   const outer = sizeOf(kernel.shape);
   if (outer === 0) return { units: 0, grain: 1, host: new Map(), emit: emitNothing };
-  const p = plan(kernel, parts);
+  const p = planReduce(kernel, parts);
   const units = unitsOf(p) * (parts?.count ?? 1);
   const bodies = p.stages.flat().map((i) => i.body);
   const values = [...p.rowStores, ...p.fullStores].map((s) => s.value);
@@ -478,7 +362,7 @@ export function lowerReducePass(kernel: ReduceKernel, slots: Slots, parts?: Part
     grain: grainOf(units, ns),
     host: hostFunctions([...bodies, ...values]),
     emit: (module, name) =>
-      defineKernel(module, name, slots, (nest) => {
+      defineKernel(module, name, withOutputs(slots), (nest) => {
         if (p.columns) emitColumns(nest, p);
         else emitRows(nest, p);
       }),

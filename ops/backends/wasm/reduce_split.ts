@@ -16,7 +16,8 @@ import {
 } from "../../ir/kernel.ts";
 import { type KernelPass, type LoweredKernel, plainSlots, type Slots } from "./emit_nest.ts";
 import { lowerMap } from "./map.ts";
-import { lowerReducePass, type Parts, reduceShape } from "./reduce.ts";
+import { lowerReducePass, reduceShape } from "./reduce.ts";
+import type { Parts } from "./reduce_plan.ts";
 import { isArg } from "./reduce_accumulate.ts";
 
 /** With this many units, one pass keeps all threads busy. */
