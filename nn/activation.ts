@@ -1,0 +1,383 @@
+import {
+  celu,
+  elu,
+  gelu,
+  leakyRelu,
+  logsigmoid,
+  mish,
+  prelu,
+  relu,
+  relu6,
+  selu,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+  type Tensor,
+} from "../ops/mod.ts";
+import { checkCount } from "./_check.ts";
+import { constantParameter } from "./_factory.ts";
+import { type FactoryOptions, Module } from "./module.ts";
+import type { Parameter } from "./parameter.ts";
+
+/**
+ * `max(x, 0)`, like `torch.nn.ReLU`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { ReLU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new ReLU().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class ReLU extends Module {
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return relu(x);
+  }
+}
+
+/**
+ * `min(max(x, 0), 6)`, like `torch.nn.ReLU6`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { ReLU6 } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new ReLU6().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class ReLU6 extends Module {
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return relu6(x);
+  }
+}
+
+/**
+ * `x` above 0, a small multiple of it below, like `torch.nn.LeakyReLU`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { LeakyReLU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new LeakyReLU().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class LeakyReLU extends Module {
+  readonly #negativeSlope: number;
+
+  /**
+   * @param negativeSlope Slope below 0.
+   */
+  constructor(negativeSlope: number = 0.01) {
+    super();
+    this.#negativeSlope = negativeSlope;
+  }
+
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return leakyRelu(x, this.#negativeSlope);
+  }
+}
+
+/** Options of {@linkcode ELU}. */
+export interface ELUOptions {
+  /** Value far below 0, negated. @default 1 */
+  alpha?: number | undefined;
+}
+
+/**
+ * Exponential linear unit (Clevert et al. 2016), like `torch.nn.ELU`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { ELU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new ELU().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class ELU extends Module {
+  readonly #options: ELUOptions;
+
+  /**
+   * @param options Settings.
+   */
+  constructor(options: ELUOptions = {}) {
+    super();
+    this.#options = options;
+  }
+
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return elu(x, this.#options.alpha);
+  }
+}
+
+/** Options of {@linkcode CELU}. */
+export interface CELUOptions {
+  /** Value far below 0, negated. @default 1 */
+  alpha?: number | undefined;
+}
+
+/**
+ * Continuously differentiable ELU (Barron 2017), like `torch.nn.CELU`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { CELU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new CELU().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class CELU extends Module {
+  readonly #options: CELUOptions;
+
+  /**
+   * @param options Settings.
+   */
+  constructor(options: CELUOptions = {}) {
+    super();
+    this.#options = options;
+  }
+
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return celu(x, this.#options.alpha);
+  }
+}
+
+/**
+ * Self-normalizing ELU (Klambauer et al. 2017), like `torch.nn.SELU`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { SELU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new SELU().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class SELU extends Module {
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return selu(x);
+  }
+}
+
+/** Options of {@linkcode GELU}. */
+export interface GELUOptions {
+  /** Use the tanh formula. @default "none" */
+  approximate?: "none" | "tanh" | undefined;
+}
+
+/**
+ * Gaussian error linear unit (Hendrycks and Gimpel 2016), like `torch.nn.GELU`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { GELU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new GELU().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class GELU extends Module {
+  readonly #options: GELUOptions;
+
+  /**
+   * @param options Settings.
+   */
+  constructor(options: GELUOptions = {}) {
+    super();
+    this.#options = options;
+  }
+
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return gelu(x, this.#options);
+  }
+}
+
+/**
+ * `x · sigmoid(x)`, like `torch.nn.SiLU`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { SiLU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new SiLU().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class SiLU extends Module {
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return silu(x);
+  }
+}
+
+/**
+ * `x · tanh(softplus(x))` (Misra 2019), like `torch.nn.Mish`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { Mish } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new Mish().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class Mish extends Module {
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return mish(x);
+  }
+}
+
+/**
+ * `1 / (1 + exp(−x))`, like `torch.nn.Sigmoid`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { Sigmoid } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new Sigmoid().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class Sigmoid extends Module {
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return sigmoid(x);
+  }
+}
+
+/**
+ * Hyperbolic tangent, like `torch.nn.Tanh`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { Tanh } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new Tanh().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class Tanh extends Module {
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return tanh(x);
+  }
+}
+
+/** Options of {@linkcode Softplus}. */
+export interface SoftplusOptions {
+  /** Sharpness. @default 1 */
+  beta?: number | undefined;
+  /** `beta · x` above which the function is linear. @default 20 */
+  threshold?: number | undefined;
+}
+
+/**
+ * `log(1 + exp(beta · x)) / beta`, like `torch.nn.Softplus`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { Softplus } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new Softplus().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class Softplus extends Module {
+  readonly #options: SoftplusOptions;
+
+  /**
+   * @param options Settings.
+   */
+  constructor(options: SoftplusOptions = {}) {
+    super();
+    this.#options = options;
+  }
+
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return softplus(x, this.#options);
+  }
+}
+
+/**
+ * Logarithm of the sigmoid, like `torch.nn.LogSigmoid`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { LogSigmoid } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new LogSigmoid().forward(zeros([2, 4])).shape, [2, 4]);
+ * ```
+ */
+export class LogSigmoid extends Module {
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return logsigmoid(x);
+  }
+}
+
+/** Options of {@linkcode PReLU}. */
+export interface PReLUOptions extends FactoryOptions {
+  /** Slope at the start. @default 0.25 */
+  init?: number | undefined;
+}
+
+/**
+ * `x` above 0, a learned multiple of it below (He et al. 2015), like `torch.nn.PReLU`.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@tensaurus/core";
+ * import { PReLU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals((await new PReLU().forward(tensor([-4, 4])).tolist()), [-1, 4]);
+ * ```
+ */
+export class PReLU extends Module {
+  /** Slope below 0, one for all or one per channel. */
+  weight: Parameter;
+
+  /**
+   * @param numParameters 1, or the number of channels.
+   * @param options First slope, dtype, device.
+   * @throws {RangeError} If `numParameters` is not positive.
+   */
+  constructor(numParameters = 1, options: PReLUOptions = {}) {
+    super();
+    checkCount("PReLU", "numParameters", numParameters);
+    this.weight = constantParameter([numParameters], options.init ?? 0.25, options);
+  }
+
+  /** The function of each element. */
+  forward(x: Tensor): Tensor {
+    return prelu(x, this.weight);
+  }
+}

@@ -1,0 +1,198 @@
+import {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool1dWithIndices,
+  adaptiveMaxPool2d,
+  adaptiveMaxPool2dWithIndices,
+  adaptiveMaxPool3d,
+  adaptiveMaxPool3dWithIndices,
+  type AdaptiveSizes,
+  type Tensor,
+  type ValuesAndIndices,
+} from "../ops/mod.ts";
+import { Module } from "./module.ts";
+
+/**
+ * Mean of windows chosen for the size of the result, over 1 spatial axis; like
+ * `torch.nn.AdaptiveAvgPool1d`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { AdaptiveAvgPool1d } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new AdaptiveAvgPool1d(2).forward(zeros([1, 3, 5])).shape, [1, 3, 2]);
+ * ```
+ */
+export class AdaptiveAvgPool1d extends Module {
+  readonly #outputSize: AdaptiveSizes;
+
+  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  constructor(outputSize: AdaptiveSizes) {
+    super();
+    this.#outputSize = outputSize;
+  }
+
+  /** The means. */
+  forward(x: Tensor): Tensor {
+    return adaptiveAvgPool1d(x, this.#outputSize);
+  }
+}
+
+/**
+ * Mean of windows chosen for the size of the result, over 2 spatial axes; like
+ * `torch.nn.AdaptiveAvgPool2d`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { AdaptiveAvgPool2d } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new AdaptiveAvgPool2d(2).forward(zeros([1, 3, 5, 5])).shape, [1, 3, 2, 2]);
+ * ```
+ */
+export class AdaptiveAvgPool2d extends Module {
+  readonly #outputSize: AdaptiveSizes;
+
+  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  constructor(outputSize: AdaptiveSizes) {
+    super();
+    this.#outputSize = outputSize;
+  }
+
+  /** The means. */
+  forward(x: Tensor): Tensor {
+    return adaptiveAvgPool2d(x, this.#outputSize);
+  }
+}
+
+/**
+ * Mean of windows chosen for the size of the result, over 3 spatial axes; like
+ * `torch.nn.AdaptiveAvgPool3d`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { AdaptiveAvgPool3d } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new AdaptiveAvgPool3d(2).forward(zeros([1, 3, 5, 5, 5])).shape, [1, 3, 2, 2, 2]);
+ * ```
+ */
+export class AdaptiveAvgPool3d extends Module {
+  readonly #outputSize: AdaptiveSizes;
+
+  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  constructor(outputSize: AdaptiveSizes) {
+    super();
+    this.#outputSize = outputSize;
+  }
+
+  /** The means. */
+  forward(x: Tensor): Tensor {
+    return adaptiveAvgPool3d(x, this.#outputSize);
+  }
+}
+
+/**
+ * Largest element of windows chosen for the size of the result, over 1 spatial axis; like
+ * `torch.nn.AdaptiveMaxPool1d`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { AdaptiveMaxPool1d } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new AdaptiveMaxPool1d(2).forward(zeros([1, 3, 5])).shape, [1, 3, 2]);
+ * ```
+ */
+export class AdaptiveMaxPool1d extends Module {
+  readonly #outputSize: AdaptiveSizes;
+
+  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  constructor(outputSize: AdaptiveSizes) {
+    super();
+    this.#outputSize = outputSize;
+  }
+
+  /** The largest elements. */
+  forward(x: Tensor): Tensor {
+    return adaptiveMaxPool1d(x, this.#outputSize);
+  }
+
+  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
+  forwardWithIndices(x: Tensor): ValuesAndIndices {
+    return adaptiveMaxPool1dWithIndices(x, this.#outputSize);
+  }
+}
+
+/**
+ * Largest element of windows chosen for the size of the result, over 2 spatial axes; like
+ * `torch.nn.AdaptiveMaxPool2d`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { AdaptiveMaxPool2d } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new AdaptiveMaxPool2d(2).forward(zeros([1, 3, 5, 5])).shape, [1, 3, 2, 2]);
+ * ```
+ */
+export class AdaptiveMaxPool2d extends Module {
+  readonly #outputSize: AdaptiveSizes;
+
+  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  constructor(outputSize: AdaptiveSizes) {
+    super();
+    this.#outputSize = outputSize;
+  }
+
+  /** The largest elements. */
+  forward(x: Tensor): Tensor {
+    return adaptiveMaxPool2d(x, this.#outputSize);
+  }
+
+  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
+  forwardWithIndices(x: Tensor): ValuesAndIndices {
+    return adaptiveMaxPool2dWithIndices(x, this.#outputSize);
+  }
+}
+
+/**
+ * Largest element of windows chosen for the size of the result, over 3 spatial axes; like
+ * `torch.nn.AdaptiveMaxPool3d`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { AdaptiveMaxPool3d } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new AdaptiveMaxPool3d(2).forward(zeros([1, 3, 5, 5, 5])).shape, [1, 3, 2, 2, 2]);
+ * ```
+ */
+export class AdaptiveMaxPool3d extends Module {
+  readonly #outputSize: AdaptiveSizes;
+
+  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  constructor(outputSize: AdaptiveSizes) {
+    super();
+    this.#outputSize = outputSize;
+  }
+
+  /** The largest elements. */
+  forward(x: Tensor): Tensor {
+    return adaptiveMaxPool3d(x, this.#outputSize);
+  }
+
+  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
+  forwardWithIndices(x: Tensor): ValuesAndIndices {
+    return adaptiveMaxPool3dWithIndices(x, this.#outputSize);
+  }
+}
