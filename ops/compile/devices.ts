@@ -1,4 +1,5 @@
 /** Which devices there are, and which one new tensors go to. */
+import { printKernels } from "./timing.ts";
 import type { Backend, DeviceName } from "../backends/backend.ts";
 import { createReferenceBackend } from "../backends/reference/mod.ts";
 import { createWasmBackend } from "../backends/wasm/backend.ts";
@@ -21,7 +22,10 @@ export interface DeviceOptions {
 async function openWebgpu(adapter: "hardware" | "software" | "any"): Promise<boolean> {
   if (backends.has("webgpu")) return true;
   const backend = await createWebgpuBackend({ adapter });
-  if (backend) backends.set("webgpu", backend);
+  if (backend) {
+    backends.set("webgpu", backend);
+    printKernels(backend);
+  }
   return backend !== undefined;
 }
 
@@ -72,6 +76,7 @@ export function backendNamed(name: DeviceName): Backend {
   }
   const opened: Backend = name === "cpu" ? createWasmBackend() : createReferenceBackend();
   backends.set(name, opened);
+  printKernels(opened);
   return opened;
 }
 

@@ -6,9 +6,14 @@ import { planGraph } from "../ir/memory.ts";
 import { printPlan } from "../ir/print.ts";
 import { bytesOf } from "../ir/dtype.ts";
 import { sizeOf } from "../ir/kernel.ts";
-import { debug } from "./debug.ts";
+import { debug, debugLevel } from "./debug.ts";
 import { allocateStorage, type Storage } from "./storage.ts";
+import { timedRun } from "./timing.ts";
 import type { HostInput, Trace } from "./trace.ts";
+
+function printDecision(rule: string, text: string): void {
+  debug(2, () => `fuse: ${rule.padEnd(10)} ${text}`);
+}
 
 /** A captured storage and the buffer that the plan was bound to. */
 interface Bound {
@@ -50,7 +55,7 @@ export class Replay {
    */
   constructor(trace: Trace, graph: Graph, argumentIds: readonly number[]) {
     const start = performance.now();
-    const optimized = optimize(graph);
+    const optimized = optimize(graph, debugLevel() >= 2 ? { log: printDecision } : {});
     this.#graph = optimized;
     this.plan = planGraph(optimized);
     this.#backend = trace.backend;
@@ -92,25 +97,25 @@ export class Replay {
   }
 
   #prepare(): void {
-    const dispatches = this.#dispatches();
+    const dispatches = this.#rounds().map(({ step, round }) => this.#dispatch(step, round));
     this.#owned.prepared?.dispose();
     this.#owned.prepared = this.#backend.prepare(dispatches);
   }
 
-  /** The kernels in the order in which they run, rounds of loops one after the other. */
-  #dispatches(): Dispatch[] {
+  /** The steps in the order in which they run, rounds of loops one after the other. */
+  #rounds(): { step: PlanStep; round: number }[] {
     const { steps } = this.plan;
-    const dispatches: Dispatch[] = [];
+    const order: { step: PlanStep; round: number }[] = [];
     for (let first = 0; first < steps.length;) {
       const { loop } = steps[first]!;
       let end = first + 1;
       while (loop && steps[end]?.loop === loop) end++;
       for (let round = 0; round < (loop?.count ?? 1); round++) {
-        for (const step of steps.slice(first, end)) dispatches.push(this.#dispatch(step, round));
+        for (const step of steps.slice(first, end)) order.push({ step, round });
       }
       first = end;
     }
-    return dispatches;
+    return order;
   }
 
   #dispatch(step: PlanStep, round: number): Dispatch {
@@ -163,7 +168,9 @@ export class Replay {
     for (const { input, index } of this.#hostInputs) {
       if (index >= 0) backend.write(this.#buffers[index]!, 0, input.produce());
     }
-    this.#owned.prepared!.run();
+    const prepared = this.#owned.prepared!;
+    if (debugLevel() < 1) prepared.run();
+    else timedRun(backend, this.#rounds().map(({ step }) => step), () => prepared.run());
     for (const callback of this.#callbacks) callback();
     for (const { storage } of this.#bound) if (this.#updated.has(storage)) storage.version++;
     return this.plan.results.map(({ buffer, offset }, i) => {
