@@ -16,7 +16,7 @@ export interface Picture {
   /** 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA. */
   channels: number;
   /** `height × width × channels` values. */
-  data: Uint8Array;
+  data: Uint8Array<ArrayBuffer>;
 }
 
 /** A colour, red, green and blue from 0 to 255. */
@@ -185,7 +185,7 @@ function decodeJpeg(bytes: Uint8Array): Picture {
     tolerantDecoding: false,
     ...options,
   });
-  return { width, height, channels: 3, data };
+  return { width, height, channels: 3, data: Uint8Array.from(data) };
 }
 
 function checkSize(width: number, height: number): void {
@@ -195,7 +195,7 @@ function checkSize(width: number, height: number): void {
 }
 
 /** Values of any depth as bytes; depths below 8 are packed, rows start at whole bytes. */
-function toBytes(png: DecodedPng): Uint8Array {
+function toBytes(png: DecodedPng): Uint8Array<ArrayBuffer> {
   const { width, height, channels, depth, data } = png;
   if (depth === 8) return Uint8Array.from(data);
   const row = width * channels;

@@ -81,21 +81,26 @@ declare module "@std/assert" {
 }
 
 declare module "@std/cli/parse-args" {
-  export interface ParseOptions {
-    boolean?: boolean | readonly string[];
-    string?: readonly string[];
+  export interface ParseOptions<B extends string, S extends string, D extends object> {
+    boolean?: readonly B[];
+    string?: readonly S[];
     collect?: readonly string[];
     negatable?: readonly string[];
-    default?: Record<string, unknown>;
+    default?: D;
     alias?: Record<string, string | readonly string[]>;
     stopEarly?: boolean;
     "--"?: boolean;
     unknown?: (arg: string, key?: string, value?: unknown) => unknown;
   }
-  export function parseArgs(
-    args: readonly string[],
-    options?: ParseOptions,
-  ): { _: (string | number)[] } & Record<string, unknown>;
+  export function parseArgs<
+    B extends string = never,
+    S extends string = never,
+    D extends object = Record<never, never>,
+  >(args: readonly string[], options?: ParseOptions<B, S, D>):
+    & { _: (string | number)[] }
+    & { [K in B]: boolean }
+    & { [K in S]: K extends keyof D ? string : string | undefined }
+    & Record<string, unknown>;
 }
 
 declare module "@std/fmt/colors" {
