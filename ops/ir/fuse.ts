@@ -226,8 +226,20 @@ function joinSiblings(
     : mergeReductions(first, second);
   if (!merged) return false;
   // A scalar that both read is no reason; half of what they go over is, and so is a launch saved.
+  // Maps that follow each other (the three parts of an attention layer's input) need not even read
+  // the same elements of their array.
   const small = points <= FUSION_LIMITS.smallKernel;
-  if (!small && sharedElements(merged, first.inputs.length) < points / 2) return false;
+  const close = graph.position(second) - graph.position(first) <= FUSION_LIMITS.neighbours;
+  const shared = close && first.kernel.kind === "map"
+    ? sharedArray(first, second)
+    : sharedElements(merged, first.inputs.length);
+  if (!small && shared < points / 2) return false;
   if (!small && merged.rows && !rowsAllow(graph, first, second, merged, log)) return false;
   return replaceBoth(graph, first, second, merged, "siblings", log);
+}
+
+/** Size of the largest array that both read. */
+function sharedArray(first: KernelNode, second: KernelNode): number {
+  const both = second.inputs.filter((v) => first.inputs.includes(v));
+  return Math.max(0, ...both.map((v) => sizeOf(v.shape)));
 }

@@ -1,5 +1,5 @@
 /** A graph while passes rewrite it: who uses what, what must stay, who depends on whom. */
-import type { Graph, GraphNode, KernelNode, Value } from "./graph.ts";
+import type { Graph, GraphNode, KernelNode, SequenceNode, Value } from "./graph.ts";
 import { type Kernel, usedInputs } from "./kernel.ts";
 import { renumberInputs } from "./fuse_kernel.ts";
 
@@ -72,6 +72,24 @@ export class FusionGraph {
     node.kernel = trimmed.kernel;
     node.inputs = trimmed.inputs;
     node.outputs = outputs;
+    this.#register(node);
+    this.#order = undefined;
+  }
+
+  /** A sequence reads `source`, from element `offset` on, instead of `value`. */
+  shiftInput(node: SequenceNode, value: Value, source: Value, offset: number): void {
+    this.#unregister(node);
+    const moved = node.inputs.map((v) => v === value);
+    node.inputs = node.inputs.map((v) => v === value ? source : v);
+    node.blocks = node.blocks.map(({ count, steps }) => ({
+      count,
+      steps: steps.map((step) => ({
+        ...step,
+        arguments: step.arguments.map((a) =>
+          moved[a.array] ? { ...a, offset: a.offset + offset } : a
+        ),
+      })),
+    }));
     this.#register(node);
     this.#order = undefined;
   }

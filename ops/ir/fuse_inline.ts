@@ -1,7 +1,7 @@
 /** Inlining: a map's value is computed where it is read, and not stored. */
 import { bytesOf } from "./dtype.ts";
 import type { Expr } from "./expr.ts";
-import type { GraphNode, KernelNode, Value } from "./graph.ts";
+import type { GraphNode, KernelNode, SequenceNode, Value } from "./graph.ts";
 import { type Kernel, type KernelOutput, type MapKernel, sizeOf } from "./kernel.ts";
 import { dropOutputs, normalizeKernel } from "./fuse_clean.ts";
 import type { FusionGraph } from "./fuse_graph.ts";
@@ -72,11 +72,26 @@ export function inlineViews(graph: FusionGraph, log: FusionLog): boolean {
 function inlineWhereAllowed(graph: FusionGraph, candidate: Candidate, log: FusionLog): boolean {
   let changed = false;
   for (const user of [...graph.usesOf(candidate.value)]) {
+    if (user.kind === "sequence") changed = shiftInput(graph, candidate, user, log) || changed;
     if (!isEligible(candidate, user)) continue;
     log("view", `${candidate.node.label} into ${user.label}: only moves elements`);
     changed = inlineInto(graph, candidate, user) || changed;
   }
   return changed;
+}
+
+/** A sequence reads a contiguous part of an array from the array itself. */
+function shiftInput(
+  graph: FusionGraph,
+  candidate: Candidate,
+  user: SequenceNode,
+  log: FusionLog,
+): boolean {
+  const shift = shiftOf(candidate), { value } = candidate.output;
+  if (!shift || value.kind !== "load") return false;
+  log("view", `${candidate.node.label} into ${user.label}: is a part of an array`);
+  graph.shiftInput(user, candidate.value, candidate.node.inputs[value.input]!, shift.offset);
+  return true;
 }
 
 /** Inlines a map's outputs by their scores; whether anything changed. */

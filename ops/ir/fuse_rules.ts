@@ -24,6 +24,8 @@ export const FUSION_LIMITS = {
   rowCount: 64,
   /** Points of a kernel whose launch costs more than its work. */
   smallKernel: 4_096,
+  /** Nodes so close to each other that doing both at once keeps nothing alive for longer. */
+  neighbours: 3,
 } as const;
 
 /** Names of two kernels as one, each once. */

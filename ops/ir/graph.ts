@@ -70,7 +70,7 @@ export interface SequenceNode {
   readonly kind: "sequence";
   inputs: Value[];
   outputs: Value[];
-  readonly blocks: readonly SequenceBlock[];
+  blocks: readonly SequenceBlock[];
   label: string;
 }
 

@@ -208,6 +208,33 @@ Deno.test("optimize() follows a convolution's array into a part of another array
   assertEquals([geometry.wOffset, geometry.xOffset], [40, 0]);
 });
 
+Deno.test("optimize() lets a sequence read a part of an array in place", () => {
+  const b = new GraphBuilder();
+  const arena = b.state([100]);
+  const part = b.map(
+    "part",
+    [4, 6],
+    [arena],
+    ([i, j], at) => at(0, [add(ravel([i!, j!], [4, 6]), int(40))]),
+  );
+  const fused = optimize(b.finish([b.recurrence("rnn", part, (h, x) => sub(x, h))]));
+  const [node] = fused.nodes;
+  assert(node?.kind === "sequence");
+  assertEquals(node.inputs, [arena]);
+  const places = node.blocks[1]!.steps[0]!.arguments;
+  assertEquals(places[1], { array: 0, offset: 40, stride: 6 });
+});
+
+Deno.test("optimize() copies neighbouring parts of an array in one kernel", () => {
+  const b = new GraphBuilder();
+  const x = b.input([64, 192]);
+  const parts = [0, 1, 2].map((k) =>
+    b.map("part", [64, 64], [x], ([i, j], at) => at(0, [i!, add(j!, int(64 * k))]))
+  );
+  const fused = optimize(b.finish(parts));
+  assertEquals(fused.nodes.map((n) => n.outputs.length), [3]);
+});
+
 Deno.test("optimize() makes a softmax one kernel", () => {
   const b = new GraphBuilder();
   const x = b.input([32, 100]);

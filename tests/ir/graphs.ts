@@ -1,6 +1,6 @@
 /** Graphs built by hand, and two ways to run them: value by value, and as a plan. */
 import { createReferenceBackend } from "../../ops/backends/reference/mod.ts";
-import type { Backend, Buffer } from "../../ops/backends/backend.ts";
+import type { Backend, Buffer, Dispatch } from "../../ops/backends/backend.ts";
 import { bytesOf, type DType } from "../../ops/ir/dtype.ts";
 import {
   acc,
@@ -14,7 +14,7 @@ import {
   strided,
   unravel,
 } from "../../ops/ir/expr.ts";
-import type { Graph, GraphNode, Plan, Value } from "../../ops/ir/graph.ts";
+import type { Graph, GraphNode, Plan, SequenceNode, Value } from "../../ops/ir/graph.ts";
 import {
   type ContractKernel,
   type Kernel,
@@ -184,6 +184,38 @@ export class GraphBuilder {
     return value;
   }
 
+  /** `h[0] = 0`, then `h[t + 1] = f(h[t], x[t])` over the first axis of `x`: all states in a row. */
+  recurrence(label: string, x: Value, f: (h: Expr, x: Expr) => Expr): Value {
+    const [steps, ...rest] = x.shape as [number, ...number[]];
+    const size = sizeOf(rest), { dtype } = x;
+    const at = axis(0, size);
+    const zero = { kind: "const", dtype, value: 0 } as const;
+    const kernel = (inputs: number, value: Expr): MapKernel => ({
+      kind: "map",
+      shape: [size],
+      inputs: Array.from({ length: inputs }, () => ({ dtype })),
+      outputs: [{ dtype, value, index: undefined }],
+    });
+    const place = (array: number, offset: number, stride: number) => ({ array, offset, stride });
+    const start = { kernel: kernel(0, zero), label: "start", arguments: [place(1, 0, 0)] };
+    const next = {
+      kernel: kernel(2, f(load(0, dtype, at), load(1, dtype, at))),
+      label: "step",
+      arguments: [place(1, 0, size), place(0, 0, size), place(1, size, size)],
+    };
+    const value = this.#value(dtype, [steps + 1, ...rest], label);
+    const node: GraphNode = {
+      kind: "sequence",
+      inputs: [x],
+      outputs: [value],
+      blocks: [{ count: 1, steps: [start] }, { count: steps, steps: [next] }],
+      label,
+    };
+    value.producer = node;
+    this.#nodes.push(node);
+    return value;
+  }
+
   /** The state holds `value` in the end. */
   update(state: Value, value: Value): void {
     this.#updates.set(state, value);
@@ -241,13 +273,31 @@ export function runGraph(graph: Graph, contents: Contents): Outcome {
       const values = [...node.inputs, ...node.outputs];
       const bindings = values.map((v) => ({ buffer: buffers.get(v)!, offset: 0 }));
       backend.run(backend.compile(node.kernel), bindings);
-    } else throw new Error("graphs made here have no sequences");
+    } else {runSequence(
+        backend,
+        node,
+        [...node.inputs, ...node.outputs].map((v) => buffers.get(v)!),
+      );}
   }
   const after = new Map(graph.updates.map((u) => [u.state, u.value]));
   return {
     results: graph.results.map((v) => download(backend, buffers.get(v)!, v)),
     states: graph.states.map((v) => download(backend, buffers.get(after.get(v) ?? v)!, v)),
   };
+}
+
+function runSequence(backend: Backend, node: SequenceNode, arrays: readonly Buffer[]): void {
+  for (const { count, steps } of node.blocks) {
+    for (let round = 0; round < count; round++) {
+      for (const { kernel, arguments: places } of steps) {
+        const bindings = places.map(({ array, offset, stride }) => ({
+          buffer: arrays[array]!,
+          offset: offset + round * stride,
+        }));
+        backend.run(backend.compile(kernel), bindings);
+      }
+    }
+  }
 }
 
 /** Runs a plan of a graph (the graph gives states and results their order). */
@@ -261,10 +311,23 @@ export function runPlan(
     const external = b.role === "input" || b.role === "state";
     return external ? upload(backend, b.value!, contents) : backend.allocate(b.bytes);
   });
-  const prepared = backend.prepare(plan.steps.map((step) => ({
-    kernel: step.kernel,
-    bindings: step.arguments.map((a) => ({ buffer: buffers[a.buffer]!, offset: a.offset })),
-  })));
+  const dispatches: Dispatch[] = [];
+  for (let first = 0; first < plan.steps.length;) {
+    const { loop } = plan.steps[first]!;
+    let end = first + 1;
+    while (loop && plan.steps[end]?.loop === loop) end++;
+    for (let round = 0; round < (loop?.count ?? 1); round++) {
+      for (const { kernel, arguments: places } of plan.steps.slice(first, end)) {
+        const bindings = places.map(({ buffer, offset, stride = 0 }) => ({
+          buffer: buffers[buffer]!,
+          offset: offset + round * stride,
+        }));
+        dispatches.push({ kernel, bindings });
+      }
+    }
+    first = end;
+  }
+  const prepared = backend.prepare(dispatches);
   prepared.run();
   return {
     results: plan.results.map((r, i) =>

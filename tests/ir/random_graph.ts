@@ -133,7 +133,7 @@ class Maker {
     const random = this.#random, b = this.#builder;
     const x = this.#recent(this.#values);
     if (x.shape.length === 0) return [b.reshape(x, [1])];
-    switch (random.int(0, 14)) {
+    switch (random.int(0, 15)) {
       case 0:
       case 1:
         return [b.zip("unary", [x], random.pick(UNARY))];
@@ -173,6 +173,17 @@ class Maker {
         return this.#pack(x);
       case 13:
         return [this.#gather(x)];
+      case 14: {
+        // Of a part of an array, as a weight in an arena.
+        const rows = x.shape[0]!, from = random.int(0, rows - 1);
+        const part = b.map(
+          "part",
+          [rows - from, ...x.shape.slice(1)],
+          [x],
+          ([i, ...rest], at) => at(0, [add(i!, int(from)), ...rest]),
+        );
+        return [b.recurrence("recurrence", part, (h, y) => add(mul(h, number(0.5)), y))];
+      }
       default:
         return [this.#softmax(x)];
     }

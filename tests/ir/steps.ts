@@ -75,7 +75,13 @@ export function cnnStep(batch: number, size: number, channels: readonly number[]
 }
 
 /** A transformer as GPT-2's, with dropout and tied embeddings, and Adam. */
-export function gptStep(layers: number, width: number, batch: number, length: number): Step {
+export function gptStep(
+  layers: number,
+  width: number,
+  batch: number,
+  length: number,
+  tiled = false,
+): Step {
   const p = new Parameters();
   const vocabulary = 17, heads = 2, size = width / heads;
   const tokens = p.weight(vocabulary, width), positions = p.weight(length, width);
@@ -92,16 +98,19 @@ export function gptStep(layers: number, width: number, batch: number, length: nu
   const last = norm();
   type Dense = ReturnType<typeof dense>;
   const apply = (x: T.Tensor, { weight, bias }: Dense) => T.linear(x, weight, bias);
+  function plain(q: T.Tensor, k: T.Tensor, v: T.Tensor): T.Tensor {
+    const scores = T.matmul(q, k.permute([0, 1, 3, 2])).mul(1 / Math.sqrt(size));
+    const mask = T.ones([length, length], { dtype: "bool" }).tril();
+    return T.matmul(T.softmax(T.where(mask, scores, -Infinity), -1), v);
+  }
   function attention(x: T.Tensor, block: (typeof blocks)[number]): T.Tensor {
     const mixed = apply(x, block.mix);
     const [q, k, v] = [0, 1, 2].map((i) =>
       mixed.slice(2, i * width, (i + 1) * width)
         .reshape([batch, length, heads, size]).permute([0, 2, 1, 3])
     ) as [T.Tensor, T.Tensor, T.Tensor];
-    const scores = T.matmul(q, k.permute([0, 1, 3, 2])).mul(1 / Math.sqrt(size));
-    const mask = T.ones([length, length], { dtype: "bool" }).tril();
-    const weights = T.softmax(T.where(mask, scores, -Infinity), -1);
-    const y = T.matmul(weights, v).permute([0, 2, 1, 3]).reshape([batch, length, width]);
+    const y = (tiled ? T.scaledDotProductAttention(q, k, v, { isCausal: true }) : plain(q, k, v))
+      .permute([0, 2, 1, 3]).reshape([batch, length, width]);
     return T.dropout(apply(y, block.out), { p: 0.1 });
   }
   const ids = () => T.randint(0, vocabulary, [batch, length]);
@@ -116,6 +125,20 @@ export function gptStep(layers: number, width: number, batch: number, length: nu
     const rows = batch * length;
     return { loss: T.crossEntropy(logits.reshape([rows, vocabulary]), y.reshape([rows])) };
   }, [ids(), ids()]);
+}
+
+/** One LSTM layer over a sequence, the last state classified. */
+export function lstmStep(batch: number, length: number, width: number): Step {
+  const p = new Parameters();
+  const input = p.weight(4 * width, 3), hidden = p.weight(4 * width, width);
+  const bias = p.bias(4 * width), head = p.weight(5, width);
+  const labels = T.randint(0, 5, [batch]);
+  return trainable(p, (x, y) => {
+    const zeros = T.zeros([batch, width]);
+    const [states] = T.lstmSequence(T.linear(x, input, bias), zeros, zeros, hidden);
+    const last = states.slice(0, length, length + 1).reshape([batch, width]);
+    return { loss: T.crossEntropy(T.linear(last, head), y) };
+  }, [T.randn([length, batch, 3]), labels]);
 }
 
 /** Residual blocks with group normalization and SiLU, strided down and up again, mean squared error. */
