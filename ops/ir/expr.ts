@@ -149,7 +149,10 @@ function foldInteger(op: ScalarName, args: readonly Expr[], dtype: DType): Expr 
     if (arg.kind !== "const") return undefined;
     values.push(arg.value);
   }
-  const value = scalarRow(op).evaluate(...values);
+  // A product of 32-bit numbers has more digits than a float64; only the low 32 bits count.
+  const value = op === "mul"
+    ? Math.imul(values[0]!, values[1]!)
+    : scalarRow(op).evaluate(...values);
   if (!Number.isFinite(value)) return undefined;
   return constant(dtype === "int32" ? value | 0 : dtype === "uint32" ? value >>> 0 : value, dtype);
 }
