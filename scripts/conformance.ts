@@ -45,7 +45,8 @@ async function outcomeOf(file: CaseFile, index: number, device: DeviceName): Pro
   }
 }
 
-async function main(): Promise<void> {
+/** Runs the command line. */
+export async function main(): Promise<void> {
   const flags = parseArgs(Deno.args, {
     string: ["device", "filter"],
     boolean: ["json", "verbose"],

@@ -11,7 +11,7 @@ export interface EncodedTensor {
 /** A case: fields by name, as the kind has them. */
 export type Case = Readonly<Record<string, unknown>>;
 
-/** A file of cases. For folders (`hf-gpt2`) `cases` holds one case: the content of `expected.json`. */
+/** A file of cases. For folders (`hf-gpt2`) `cases` is `expected.json`: its items, or the whole as one case. */
 export interface CaseFile {
   readonly name: string;
   /** `op`, `module`, `optim`, `model`, `data` or `hf`. */
@@ -102,7 +102,8 @@ export async function* readCases(
     if (entry.isDirectory) {
       if (!entry.name.startsWith("hf-") || !accept(entry.name)) continue;
       const expected = JSON.parse(await Deno.readTextFile(`${path}/expected.json`));
-      yield { name: entry.name, kind: "hf", path, cases: [expected] };
+      const cases = Array.isArray(expected) ? expected : [expected];
+      yield { name: entry.name, kind: "hf", path, cases };
     } else if (entry.name.endsWith(".json.gz")) {
       const label = entry.name.slice(0, -".json.gz".length);
       if (!accept(label)) continue;
