@@ -67,6 +67,7 @@ function start({ memory, driver, control, thread, offsets: at }) {
   const slot = (control + at.slots + thread * at.slotSize) >>> 2;
   let modules = 0, link = control + at.firstModule;
   const next = () => {
+    memory.grow(0); // another thread may have grown it; this renews our view of its length
     const record = words()[link >>> 2] >>> 0;
     const [base, text, size] = words().subarray((record >>> 2) + 1, (record >>> 2) + 4);
     const bytes = new Uint8Array(memory.buffer).slice(record + 16, record + 16 + text + size);
