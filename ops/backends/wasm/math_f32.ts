@@ -34,15 +34,6 @@ const LOG = [
   3.3333331174e-1,
 ];
 
-/** Cephes' `tanhf` below 0.625, highest first. */
-const TANH = [
-  -5.70498872745e-3,
-  2.06390887954e-2,
-  -5.37397155531e-2,
-  1.33314422036e-1,
-  -3.33332819422e-1,
-];
-
 /** ln 2 in two parts, the first with few bits, so that multiples of it are exact. */
 const LN2_HIGH = 0.693359375;
 const LN2_LOW = -2.12194440e-4;
@@ -52,15 +43,19 @@ function powerOfTwo(v: Lanes, n: Local): Local {
   return v.take();
 }
 
-function expLanes(v: Lanes, x: Lane): Local {
-  // Past these bounds the result is infinite or 0 all the same; NaN passes.
-  const bound = v.pmax(v.pmin(x, 89.5), -104.5);
-  const shifted = v.madd(bound, Math.LOG2E, ROUND);
+/** e^x = 2^whole · (1 + tail) for x in bounds; NaN goes to the tail. */
+function reduceExp(v: Lanes, x: Lane): { whole: Local; tail: Local } {
+  const shifted = v.madd(x, Math.LOG2E, ROUND);
   const n = v.sub(shifted, ROUND);
-  const r = v.nmadd(n, LN2_LOW, v.nmadd(n, LN2_HIGH, bound));
+  const r = v.nmadd(n, LN2_LOW, v.nmadd(n, LN2_HIGH, x));
   const tail = v.madd(v.poly(r, EXP), v.mul(r, r), r);
   v.f.get(shifted).i32x4(ROUND_BITS).op("i32x4.sub");
-  const whole = v.take();
+  return { whole: v.take(), tail };
+}
+
+function expLanes(v: Lanes, x: Lane): Local {
+  // Past these bounds the result is infinite or 0 all the same; NaN passes.
+  const { whole, tail } = reduceExp(v, v.pmax(v.pmin(x, 89.5), -104.5));
   // In two factors, so that results below the normal range come out rounded once.
   v.f.get(whole).i32(1).op("i32x4.shr_s");
   const half = v.take();
@@ -95,15 +90,17 @@ export function logF32(f: FunctionBuilder, [x]: readonly Local[]): void {
   f.get(v.select(plain, result, odd));
 }
 
-/** Hyperbolic tangent. */
+/**
+ * Hyperbolic tangent: (e^2a − 1) / (e^2a + 1) for a = |x|, with the difference taken before e^2a is
+ * put together, so that small arguments lose nothing.
+ */
 export function tanhF32(f: FunctionBuilder, [x]: readonly Local[]): void {
   const v = new Lanes(f, "f32x4");
-  const a = v.abs(x!);
-  const s = v.mul(x!, x!);
-  const small = v.madd(v.mul(v.poly(s, TANH), s), x!, x!);
-  const grown = v.add(expLanes(v, v.add(a, a)), 1);
-  const large = v.copySign(v.sub(1, v.div(2, grown)), x!);
-  f.get(v.select(v.lt(0.625, a), large, small));
+  const a = v.pmin(v.abs(x!), 9.25); // from 9.02 on the nearest float32 is 1
+  const { whole, tail } = reduceExp(v, v.add(a, a));
+  const scale = powerOfTwo(v, whole);
+  const less = v.madd(scale, tail, v.sub(scale, 1));
+  f.get(v.copySign(v.div(less, v.add(less, 2)), x!));
 }
 
 /** Numerator and denominator in x² of erf(x) / x below the bound (Eigen), highest first. */

@@ -25,7 +25,9 @@ import { createWasmBackend } from "../../../ops/backends/wasm/backend.ts";
 import { out } from "./codegen_helpers.ts";
 
 const F32 = { dtype: "float32" } as const;
-const c = (x: number) => constant(x, "float32");
+function c(x: number): Expr {
+  return constant(x, "float32");
+}
 const filter = Deno.args[0] ?? "";
 
 async function bench(name: string, kernel: Kernel, sizes: readonly number[]): Promise<void> {

@@ -4,8 +4,8 @@ import { createReferenceBackend } from "../../../ops/backends/reference/mod.ts";
 import type { Backend } from "../../../ops/backends/backend.ts";
 import { createWasmBackend } from "../../../ops/backends/wasm/backend.ts";
 import { bytesOf, type DType } from "../../../ops/ir/dtype.ts";
-import type { Expr, visit } from "../../../ops/ir/expr.ts";
-import type { expressionsOf, Kernel, KernelOutput } from "../../../ops/ir/kernel.ts";
+import type { Expr } from "../../../ops/ir/expr.ts";
+import type { Kernel, KernelOutput } from "../../../ops/ir/kernel.ts";
 
 export const wasm: Backend = createWasmBackend({ threads: 2 });
 export const reference: Backend = createReferenceBackend();
