@@ -108,7 +108,9 @@ export function planReduce(kernel: ReduceKernel, parts: Parts | undefined): Redu
   const isFull = (s: Store) => kernel.outputs[s.output]!.full === true;
   const stages = stagesOf(items);
   const full = stores.filter(isFull);
-  const kept = keepCostly(builder, kernel, stages.at(-1) ?? [], full);
+  // With nothing to loop over, the value would be read before it is there.
+  const last = space.loops.some((l) => l.group === 1) ? stages.at(-1) ?? [] : [];
+  const kept = keepCostly(builder, kernel, last, full);
   return {
     parts: parts && {
       loop: { axis: PARTS_AXIS, size: parts.count, group: 0 },

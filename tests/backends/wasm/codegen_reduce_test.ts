@@ -111,7 +111,7 @@ function softmax(m: number, n: number, strides: readonly number[]): ReduceKernel
 }
 
 Deno.test("reduce kernels run stages: softmax with its logarithm of sums", () => {
-  for (const [m, n] of [[7, 65], [3, 3], [16, 10], [1, 1000], [70, 4]] as const) {
+  for (const [m, n] of [[7, 65], [3, 3], [16, 10], [1, 1000], [70, 4], [5, 1], [1, 1]] as const) {
     compare(softmax(m, n, [n, 1]), [normal(m * n)], [m * n, m], { absolute: 1e-6, relative: 1e-5 });
     compare(softmax(m, n, [1, m]), [normal(m * n)], [m * n, m], { absolute: 1e-6, relative: 1e-5 });
   }
