@@ -220,6 +220,9 @@ function joinSiblings(
 ): boolean {
   const points = sizeOf(iterationShape(first.kernel));
   if (sizeOf(iterationShape(second.kernel)) !== points) return false;
+  const small = points <= FUSION_LIMITS.smallKernel;
+  const array = sharedArray(first, second);
+  if (!small && array < points / 2) return false;
   if (graph.depends(second, first) || graph.depends(first, second)) return false;
   const merged = first.kernel.kind === "map"
     ? mergeMaps(first, second)
@@ -228,10 +231,9 @@ function joinSiblings(
   // A scalar that both read is no reason; half of what they go over is, and so is a launch saved.
   // Maps that follow each other (the three parts of an attention layer's input) need not even read
   // the same elements of their array.
-  const small = points <= FUSION_LIMITS.smallKernel;
   const close = graph.position(second) - graph.position(first) <= FUSION_LIMITS.neighbours;
   const shared = close && first.kernel.kind === "map"
-    ? sharedArray(first, second)
+    ? array
     : sharedElements(merged, first.inputs.length);
   if (!small && shared < points / 2) return false;
   if (!small && merged.rows && !rowsAllow(graph, first, second, merged, log)) return false;

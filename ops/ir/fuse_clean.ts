@@ -7,15 +7,22 @@ import { liveReductions, renameResults } from "./fuse_results.ts";
 import { linearOf } from "./simplify_linear.ts";
 import { simplifyKernel } from "./simplify.ts";
 
+/** Kernels that came out of `normalizeKernel`: passes look at each of them many times. */
+const normal = new WeakSet<Kernel>();
+
 /** A kernel in the form in which passes compare kernels. */
 export function normalizeKernel(kernel: Kernel): Kernel {
-  return normalizeOutputs(simplifyKernel(kernel));
+  if (normal.has(kernel)) return kernel;
+  const result = normalizeOutputs(simplifyKernel(kernel));
+  normal.add(result);
+  return result;
 }
 
 /** Simplifies every kernel, makes equal ones one, removes copies and what nobody needs. */
 export function cleanGraph(graph: FusionGraph): void {
   for (const node of graph.kernelNodes) {
-    graph.change(node, normalizeKernel(node.kernel), node.inputs, node.outputs);
+    const kernel = normalizeKernel(node.kernel);
+    if (kernel !== node.kernel) graph.change(node, kernel, node.inputs, node.outputs);
   }
   removeCopies(graph);
   mergeEqual(graph);

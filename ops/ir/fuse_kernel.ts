@@ -30,10 +30,10 @@ import { type Linear, linearOf } from "./simplify_linear.ts";
 
 /** The same kernel with input `i` called `slots[i]`, and a list of inputs to match. */
 export function renumberInputs(kernel: Kernel, slots: readonly number[]): Kernel {
-  if (kernel.kind === "sort") return kernel;
+  const same = slots.length === kernel.inputs.length && slots.every((next, slot) => next === slot);
+  if (kernel.kind === "sort" || same) return kernel;
   const inputs: { dtype: Kernel["inputs"][number]["dtype"] }[] = [];
   for (const [slot, next] of slots.entries()) if (next >= 0) inputs[next] = kernel.inputs[slot]!;
-  if (slots.every((next, slot) => next === slot)) return { ...kernel, inputs };
   const memo = new Map<Expr, Expr>();
   const rename = (x: LoadExpr, index: Expr, guard: Expr | undefined): Expr =>
     load(slots[x.input]!, x.dtype, index, guard);
@@ -156,6 +156,7 @@ export class SameExpr {
 /** Drops output indices that say no more than row-major order. */
 export function normalizeOutputs(kernel: Kernel): Kernel {
   if (kernel.kind !== "map" && kernel.kind !== "reduce" && kernel.kind !== "scan") return kernel;
+  if (kernel.outputs.every((o) => o.index === undefined)) return kernel;
   const same = new SameExpr();
   const outputs = kernel.outputs.map((o) => {
     const plain = o.index && same.equal(o.index, outputIndex(kernel, { ...o, index: undefined }));

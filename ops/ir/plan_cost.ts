@@ -119,8 +119,19 @@ export function axisPoints(x: Expr): number {
   return sizeOf([...sizes.values()]);
 }
 
+const elementCounts = new WeakMap<Kernel, readonly number[]>();
+
 /** Elements of each input that are read, each counted once as far as can be told. */
-export function elementsRead(kernel: Kernel): number[] {
+export function elementsRead(kernel: Kernel): readonly number[] {
+  let counts = elementCounts.get(kernel);
+  if (counts === undefined) {
+    counts = countElements(kernel);
+    elementCounts.set(kernel, counts);
+  }
+  return counts;
+}
+
+function countElements(kernel: Kernel): number[] {
   if (kernel.kind === "sort") return [kernel.rows * kernel.length];
   const s = new Simplifier();
   const hulls = kernel.inputs.map(() => ({ low: Infinity, high: -Infinity, touched: 0 }));
