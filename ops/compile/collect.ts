@@ -4,8 +4,12 @@
  */
 import type { Backend } from "../backends/backend.ts";
 
-/** Lowest mark; below it nothing is forced. */
-const LOWEST_MARK = 256 * 2 ** 20;
+/**
+ * The mark is this much above a quarter more than what the last collection left: low enough that a
+ * loop of small steps reaches its final size at once, high enough that collections (5 to 8 ms) stay
+ * below a tenth of its time.
+ */
+const HEADROOM = 8 * 2 ** 20;
 
 const marks = new WeakMap<Backend, number>();
 let collector: (() => void) | undefined | null;
@@ -52,12 +56,12 @@ let lastBreath = 0;
  */
 export async function breathe(backend: Backend): Promise<void> {
   const { live } = backend.memory();
-  const mark = marks.get(backend) ?? LOWEST_MARK;
+  const mark = marks.get(backend) ?? HEADROOM;
   const now = performance.now();
   if (live > mark) {
     await collectGarbage();
     lastBreath = performance.now();
-    marks.set(backend, Math.max(LOWEST_MARK, 2 * backend.memory().live));
+    marks.set(backend, 1.25 * backend.memory().live + HEADROOM);
   } else if (now - lastBreath > 4) {
     lastBreath = now;
     await macrotask();
