@@ -32,6 +32,7 @@ export * from "./norm.ts";
 export * from "./normalize.ts";
 export * from "./loss.ts";
 export * from "./loss_pairs.ts";
+export * from "./ctc.ts";
 export * from "./attention.ts";
 export * from "./resample.ts";
 export * from "./patches.ts";
