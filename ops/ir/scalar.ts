@@ -100,11 +100,62 @@ export function erfc(x: number): number {
   return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + f);
 }
 
+/** Name of a scalar function. Written out, since a published type cannot be inferred. */
+export type ScalarName =
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "idiv"
+  | "imod"
+  | "tdiv"
+  | "trem"
+  | "fmod"
+  | "pow"
+  | "atan2"
+  | "min"
+  | "max"
+  | "neg"
+  | "abs"
+  | "floor"
+  | "ceil"
+  | "trunc"
+  | "round"
+  | "sqrt"
+  | "exp"
+  | "log"
+  | "expm1"
+  | "log1p"
+  | "sin"
+  | "cos"
+  | "tan"
+  | "asin"
+  | "acos"
+  | "atan"
+  | "tanh"
+  | "erf"
+  | "erfc"
+  | "lt"
+  | "le"
+  | "eq"
+  | "ne"
+  | "isnan"
+  | "and"
+  | "or"
+  | "xor"
+  | "not"
+  | "shl"
+  | "shr"
+  | "select"
+  | "cast"
+  | "bitcast"
+  | "philox";
+
 /**
  * Rows by name. Arithmetic is in the dtype of the arguments; comparisons give `bool`.
  * `idiv` and `imod` are for non-negative integers only (index arithmetic).
  */
-export const SCALARS = {
+export const SCALARS: Readonly<Record<ScalarName, ScalarRow>> = {
   add: row(2, 1, (a, b) => a + b),
   sub: row(2, 1, (a, b) => a - b),
   mul: row(2, 1, (a, b) => a * b),
@@ -163,10 +214,7 @@ export const SCALARS = {
   bitcast: row(1, 1, (a) => a, "given"),
   /** `philox(index, call, key0, key1, word)`, uint32; `word` is a constant. */
   philox: row(5, 60, philox),
-} satisfies Record<string, ScalarRow>;
-
-/** Name of a scalar function. */
-export type ScalarName = keyof typeof SCALARS;
+};
 
 /** Row of a scalar function. */
 export function scalarRow(name: ScalarName): ScalarRow {
