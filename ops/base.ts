@@ -9,6 +9,7 @@ import type { Tensor } from "./tensor.ts";
 
 /** Where a tensor's elements lie in its storage. */
 export interface View {
+  /** Sizes along each axis. */
   readonly shape: readonly number[];
   /** Step between neighbours along each axis, in elements; 0 repeats, negative runs backwards. */
   readonly strides: readonly number[];
@@ -40,7 +41,11 @@ export function isContiguous(view: View): boolean {
 
 /** Fields and bookkeeping of a tensor. */
 export abstract class TensorBase {
-  /** Array that this tensor is a view of. */
+  /**
+   * Array that this tensor is a view of.
+   *
+   * @internal
+   */
   readonly storage: Storage;
   /** Sizes along each axis. */
   readonly shape: readonly number[];
@@ -51,12 +56,21 @@ export abstract class TensorBase {
   /** Whether the value came from a JavaScript number, which does not widen other dtypes. */
   readonly weak: boolean;
   #grad: Tensor | undefined = undefined;
-  /** How the value was computed, where a gradient may be asked for. */
+  /**
+   * How the value was computed, where a gradient may be asked for.
+   *
+   * @internal
+   */
   gradientNode: GradientNode | undefined = undefined;
   /** Which output of `gradientNode` this is. */
   outputIndex = 0;
   #requiresGrad = false;
 
+  /**
+   * A view of an array; tensors are made by `tensor`, `zeros` and so on.
+   *
+   * @internal
+   */
   constructor(storage: Storage, view: View, weak = false) {
     this.storage = storage;
     this.shape = view.shape;

@@ -23,12 +23,21 @@ function message(op: string, problem: string, facts: Facts, hint: string | undef
 
 /** Shapes do not fit together. */
 export class ShapeError extends TypeError {
-  override readonly name = "ShapeError";
+  /** Always `"ShapeError"`. */
+  override readonly name: string = "ShapeError";
   /** Public name of the function that refused. */
   readonly op: string;
   /** Shapes by argument name. */
   readonly shapes: Facts;
 
+  /**
+   * Makes the error with its message.
+   *
+   * @param op Public name of the function that refuses.
+   * @param problem What is wrong, with numbers.
+   * @param shapes Shapes or other facts by argument name.
+   * @param hint The usual repair.
+   */
   constructor(op: string, problem: string, shapes: Facts = {}, hint?: string | undefined) {
     super(message(op, problem, shapes, hint));
     this.op = op;
@@ -38,10 +47,19 @@ export class ShapeError extends TypeError {
 
 /** An element type is not accepted. */
 export class DtypeError extends TypeError {
-  override readonly name = "DtypeError";
+  /** Always `"DtypeError"`. */
+  override readonly name: string = "DtypeError";
   /** Public name of the function that refused. */
   readonly op: string;
 
+  /**
+   * Makes the error with its message.
+   *
+   * @param op Public name of the function that refuses.
+   * @param problem What is wrong, with numbers.
+   * @param facts Shapes or other facts by argument name.
+   * @param hint The usual repair.
+   */
   constructor(op: string, problem: string, facts: Facts = {}, hint?: string | undefined) {
     super(message(op, problem, facts, hint));
     this.op = op;
@@ -50,10 +68,19 @@ export class DtypeError extends TypeError {
 
 /** Tensors live on different devices, or the device cannot do it. */
 export class DeviceError extends TypeError {
-  override readonly name = "DeviceError";
+  /** Always `"DeviceError"`. */
+  override readonly name: string = "DeviceError";
   /** Public name of the function that refused. */
   readonly op: string;
 
+  /**
+   * Makes the error with its message.
+   *
+   * @param op Public name of the function that refuses.
+   * @param problem What is wrong, with numbers.
+   * @param facts Shapes or other facts by argument name.
+   * @param hint The usual repair.
+   */
   constructor(op: string, problem: string, facts: Facts = {}, hint?: string | undefined) {
     super(message(op, problem, facts, hint));
     this.op = op;

@@ -6,7 +6,7 @@ import type { Backend } from "./backends/backend.ts";
 import { shapeText, stateError } from "./check.ts";
 import { backendOr } from "./compile/devices.ts";
 import { Replay } from "./compile/replay.ts";
-import { allocateStorage, Storage } from "./compile/storage.ts";
+import { allocateStorage, type Storage } from "./compile/storage.ts";
 import { currentTrace, Trace, withTrace } from "./compile/trace.ts";
 import { fromValues } from "./create.ts";
 import type { PackNode, Value } from "./ir/graph.ts";

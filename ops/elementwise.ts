@@ -137,7 +137,7 @@ const DIV = defineElementwise({
 
 /** How `div` rounds: not at all, towards zero, or down. */
 export interface DivideOptions {
-  /** @default undefined */
+  /** How the quotient is rounded, if it is. @default undefined */
   roundingMode?: "trunc" | "floor" | undefined;
 }
 

@@ -20,6 +20,7 @@ import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import { type ScatterKernel, sizeOf } from "./ir/kernel.ts";
 import { ContractMethods } from "./contract.ts";
+import { checkLabelRange } from "./labels.ts";
 import type { Tensor } from "./tensor.ts";
 import { contiguous, expand, reshape, slice, unsqueeze } from "./view.ts";
 
@@ -289,9 +290,11 @@ export interface EmbeddingOptions {
 }
 
 /**
- * Rows of a table, like `torch.nn.functional.embedding`.
+ * Rows of a table, like `torch.nn.functional.embedding`. Positions out of range are an error on the
+ * CPU.
  *
- * Shapes: input `[…]` int32, weight `[V, D]`, result `[…, D]`. Negative or too large positions read 0.
+ * Shapes: input `[…]` int32, weight `[V, D]`, result `[…, D]`. Other devices read 0 for positions
+ * out of range.
  */
 export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
   checkIndex("embedding", input);
@@ -301,6 +304,8 @@ export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptio
       weight: weight.shape,
     });
   }
+  const facts = { input: input.shape, weight: weight.shape };
+  checkLabelRange("embedding", "input", input, weight.shape[0]!, facts);
   const { paddingIdx } = options;
   if (paddingIdx === undefined) return apply(INDEX_SELECT, [weight, input], { axis: 0 });
   const row = paddingIdx < 0 ? paddingIdx + weight.shape[0]! : paddingIdx;
@@ -332,6 +337,7 @@ export function oneHot(
   if (!Number.isInteger(classes) || classes < 1) {
     throw rangeError("oneHot", `classes ${classes} is not positive`);
   }
+  checkLabelRange("oneHot", "index", index, classes, { index: index.shape });
   return apply(ONE_HOT, [index], { classes, dtype: options.dtype ?? "int32" });
 }
 

@@ -19,7 +19,7 @@ export type Reduction = "mean" | "sum" | "none";
 
 /** The option that all losses share. */
 export interface LossOptions {
-  /** @default "mean" */
+  /** What becomes of the losses of single elements. @default "mean" */
   reduction?: Reduction | undefined;
 }
 
@@ -262,7 +262,7 @@ export function multilabelSoftMarginLoss(
 export interface MultiMarginLossOptions extends BinaryLossOptions {
   /** Exponent, 1 or 2. @default 1 */
   p?: number | undefined;
-  /** @default 1 */
+  /** Distance that is asked for. @default 1 */
   margin?: number | undefined;
 }
 

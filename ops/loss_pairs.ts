@@ -196,7 +196,7 @@ export function cosineEmbeddingLoss(
 export interface TripletMarginLossOptions extends MarginLossOptions {
   /** Which norm. @default 2 */
   p?: number | undefined;
-  /** @default 1e-6 */
+  /** Added to avoid a division by zero. @default 1e-6 */
   eps?: number | undefined;
   /** Use the distance of positive and negative where it is smaller (Balntas et al. 2016). @default false */
   swap?: boolean | undefined;

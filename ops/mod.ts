@@ -12,10 +12,26 @@ export {
   isGradEnabled,
   noGrad,
 } from "./autograd.ts";
-export { DeviceError, DtypeError, ShapeError } from "./check.ts";
+export { TensorBase, type View } from "./base.ts";
+export { DeviceError, DtypeError, type Facts, ShapeError } from "./check.ts";
+export type { TensorOrNumber } from "./define.ts";
 export { type DeviceOptions, type DeviceRequest, getDevice, setDevice } from "./compile/devices.ts";
 export { setDetectAnomaly } from "./anomaly.ts";
-export * from "./create.ts";
+export {
+  arange,
+  eye,
+  full,
+  fullLike,
+  linspace,
+  type NestedArray,
+  ones,
+  onesLike,
+  tensor,
+  type TensorData,
+  type TensorOptions,
+  zeros,
+  zerosLike,
+} from "./create.ts";
 export * from "./elementwise.ts";
 export * from "./math.ts";
 export * from "./view.ts";
@@ -41,6 +57,7 @@ export * from "./products.ts";
 export * from "./gamma.ts";
 export * from "./dynamic.ts";
 export * from "./linalg.ts";
+export * from "./gradcheck.ts";
 export type { WindowOptions } from "./windows.ts";
 export type { DType, TypedArray } from "./ir/dtype.ts";
 export type { DeviceName } from "./backends/backend.ts";

@@ -260,11 +260,11 @@ export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions =
 
 /** Options of `localResponseNorm`. */
 export interface LocalResponseNormOptions {
-  /** @default 1e-4 */
+  /** Factor of the sum of squares. @default 1e-4 */
   alpha?: number | undefined;
-  /** @default 0.75 */
+  /** Exponent of the divisor. @default 0.75 */
   beta?: number | undefined;
-  /** @default 1 */
+  /** Added to the sum. @default 1 */
   k?: number | undefined;
 }
 

@@ -26,7 +26,11 @@ export class Generator {
   #seed: readonly [number, number];
   #calls = 0;
 
-  /** @param seed Whole number from 0 to 2⁵³ − 1. */
+  /**
+   * Starts a stream.
+   *
+   * @param seed Whole number from 0 to 2⁵³ − 1.
+   */
   constructor(seed = 0) {
     this.#seed = splitSeed(seed);
   }
@@ -52,6 +56,8 @@ export class Generator {
   /**
    * Key of the next call, `uint32 [3]`: seed words and call number. While tracing, the words are an
    * input of the plan, read anew at each replay, and the call number is counted from there.
+   *
+   * @internal
    */
   nextKey(backend: Backend): { key: Tensor; call: number } {
     const trace = currentTrace();

@@ -21,7 +21,7 @@ export interface InterpolateOptions {
   size?: number | readonly number[] | undefined | null;
   /** Factor of the spatial sizes. */
   scaleFactor?: number | readonly number[] | undefined | null;
-  /** @default "nearest" */
+  /** How values between pixels are found. @default "nearest" */
   mode?: InterpolationMode | undefined;
   /** Corner elements keep their places (linear and cubic modes). @default false */
   alignCorners?: boolean | undefined | null;
@@ -169,7 +169,7 @@ export type PaddingMode = "constant" | "reflect" | "replicate" | "circular";
 
 /** Options of `pad`. */
 export interface PadOptions {
-  /** @default "constant" */
+  /** What stands outside. @default "constant" */
   mode?: PaddingMode | undefined;
   /** Fill of the constant mode. @default 0 */
   value?: number | undefined | null;
