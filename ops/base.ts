@@ -158,6 +158,8 @@ export abstract class TensorBase {
    * Makes this handle a view of another storage; for the library. Optimizers move parameters into
    * one array, and modules to another dtype or device, while everybody keeps the same handles.
    * Compiled functions that captured the old storage are traced anew.
+   *
+   * @internal
    */
   rebind(storage: Storage, view: View): void {
     this.storage.moves++;
