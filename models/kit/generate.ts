@@ -4,7 +4,19 @@
  *
  * @module
  */
-import { arange, compile, noGrad, rand, type Tensor, tensor, where, zeros } from "@tensaurus/core";
+import {
+  arange,
+  compile,
+  cumsum,
+  noGrad,
+  rand,
+  sort,
+  type Tensor,
+  tensor,
+  topk,
+  where,
+  zeros,
+} from "@tensaurus/core";
 import { TextStream, type Tokenizer } from "@tensaurus/core/data";
 
 /** Tokens that are read back at once: often enough to look alive, seldom enough not to wait. */
@@ -53,13 +65,13 @@ export function sampleTokens(logits: Tensor, options: SampleOptions = {}): Tenso
   if (temperature === 0) return logits.argmax(-1); // [B]
   let scores = logits.div(temperature); // [B, V]
   if (topK > 0 && topK < logits.shape[1]!) {
-    const least = scores.topk(topK, -1).values.slice(1, topK - 1, topK); // [B, 1]
+    const least = topk(scores, topK).values.slice(1, topK - 1, topK); // [B, 1]
     scores = scores.maskedFill(scores.lt(least), -Infinity);
   }
   if (topP < 1) {
-    const sorted = scores.sort(-1, { descending: true }).values; // [B, V]
+    const sorted = sort(scores, -1, { descending: true }).values; // [B, V]
     const p = sorted.softmax(-1);
-    const inside = p.cumsum(-1).sub(p).lt(topP); // what stands before sums to less
+    const inside = cumsum(p, -1).sub(p).lt(topP); // what stands before sums to less
     const least = where(inside, sorted, Infinity).amin(-1, { keepdim: true }); // [B, 1]
     scores = scores.maskedFill(scores.lt(least), -Infinity);
   }

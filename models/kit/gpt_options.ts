@@ -1,0 +1,94 @@
+/**
+ * Sizes and kinds of layers of `models/gpt.ts`, from its settings or from a file of weights.
+ *
+ * @module
+ */
+import { type Limit, UsageError } from "./settings.ts";
+
+/** Sizes and kinds of layers. */
+export interface GptOptions {
+  /** Tokens. */
+  vocabSize: number;
+  /** Positions. */
+  context: number;
+  /** Blocks. */
+  layers: number;
+  /** Attention heads. */
+  heads: number;
+  /** Heads of keys and values. */
+  kvHeads: number;
+  /** Features of a token. */
+  width: number;
+  /** Features of a head. */
+  headSize: number;
+  /** Features inside a feed-forward layer. */
+  hidden: number;
+  /** `layer` or `rms`. */
+  norm: string;
+  /** Added to variances. */
+  eps: number;
+  /** `gelu`, `gelu-tanh` or `swiglu`. */
+  activation: string;
+  /** `learned`, `sinusoidal` or `rotary`. */
+  positions: string;
+  /** Base of the rotary frequencies. */
+  rotaryBase: number;
+  /** Whether queries and keys are normalized. */
+  qkNorm: boolean;
+  /** Whether there are offsets. */
+  bias: boolean;
+  /** Whether the last layer shares the embedding's weights. */
+  tie: boolean;
+  /** Probability of dropping. */
+  dropout: number;
+}
+
+/** Settings that {@linkcode gptOptions} reads. */
+export type GptSettings =
+  & Omit<GptOptions, "vocabSize" | "headSize" | "eps" | "rotaryBase">
+  & { vocabSize: number };
+
+const whole = { min: 1, integer: true } as const;
+const countOrAuto = { min: 0, integer: true } as const;
+
+/** Allowed values of the settings. */
+export const GPT_LIMITS: { readonly [name: string]: Limit } = {
+  context: whole,
+  layers: whole,
+  heads: whole,
+  kvHeads: countOrAuto,
+  width: whole,
+  hidden: countOrAuto,
+  norm: ["layer", "rms"],
+  activation: ["gelu", "gelu-tanh", "swiglu"],
+  positions: ["learned", "sinusoidal", "rotary"],
+  dropout: { min: 0, max: 0.999 },
+};
+
+/**
+ * Options of a model that is trained from scratch.
+ *
+ * @param settings The settings.
+ * @param vocabSize Tokens of the tokenizer.
+ * @returns Options.
+ * @throws {UsageError} If sizes do not divide.
+ */
+export function gptOptions(settings: GptSettings, vocabSize: number): GptOptions {
+  const { context, layers, heads, width, norm, activation, positions } = settings;
+  const { qkNorm, bias, tie, dropout } = settings;
+  const kvHeads = settings.kvHeads || heads;
+  if (width % heads) throw new UsageError(`--heads: ${heads} heads do not divide width ${width}`);
+  if (heads % kvHeads) {
+    throw new UsageError(`--kv-heads: ${kvHeads} heads do not divide ${heads} heads`);
+  }
+  const headSize = width / heads;
+  if (positions === "rotary" && headSize % 2) {
+    throw new UsageError(`--positions: rotary needs heads of even size, width ${width} / ${heads}`);
+  }
+  // Two matrices of 4 or three of 8/3 times the width have the same size (Shazeer 2020).
+  const automatic = activation === "swiglu" ? 8 * Math.round(width / 3) : 4 * width;
+  const hidden = settings.hidden || automatic;
+  const sizes = { vocabSize, context, layers, heads, kvHeads, width, headSize, hidden };
+  const kinds = { norm, activation, positions, qkNorm, bias, tie };
+  return { ...sizes, ...kinds, dropout, eps: 1e-5, rotaryBase: 10_000 };
+}
