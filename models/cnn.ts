@@ -26,6 +26,7 @@ import {
   setDetectAnomaly,
   type Tensor,
   tensor,
+  topk,
   zeros,
 } from "@tensaurus/core";
 import * as nn from "@tensaurus/core/nn";
@@ -449,7 +450,7 @@ async function predict(files: readonly string[], given: Config): Promise<void> {
     const { shape, data } = transform.forward(asDigit(picture));
     const x = tensor(data, { shape: [1, ...shape] });
     const probabilities = noGrad(() => model.forward(x).softmax(1)).reshape([-1]);
-    const { values, indices } = probabilities.topk(3);
+    const { values, indices } = topk(probabilities, 3);
     const p = [...await values.data()], classes = [...await indices.data()];
     const text = classes.map((c, i) => `${c} ${(100 * p[i]!).toFixed(1)} %`).join("   ");
     console.log(`${file}: ${text}`);

@@ -95,7 +95,7 @@ class Residual extends nn.Module {
   t: nn.Linear;
   n2: nn.GroupNorm;
   c2: nn.Conv2d;
-  skip: nn.Module;
+  skip: nn.Identity | nn.Conv2d;
 
   constructor(inChannels: number, outChannels: number, time: number) {
     super();

@@ -29,7 +29,7 @@ export interface Workload {
 }
 
 function trainStep(
-  optimizer: optim.Optimizer,
+  optimizer: { zeroGrad(): void; step(): void },
   lossOf: (...args: Tensor[]) => Tensor,
 ): CompiledFunction<Tensor[], Tensor> {
   return compile((...args: Tensor[]) => {
@@ -43,7 +43,7 @@ function trainStep(
 
 function languageModel(
   name: string,
-  build: () => nn.Module,
+  build: () => Gpt | RecurrentLm,
   batch: number,
   length: number,
 ): Workload {
@@ -53,7 +53,7 @@ function languageModel(
       const model = build();
       const optimizer = new optim.AdamW(model.parameters(), { lr: 1e-3 });
       const step = trainStep(optimizer, (x, y) => {
-        const logits = model.forward(x!) as Tensor; // [B, T, V]
+        const logits = model.forward(x!); // [B, T, V]
         return F.crossEntropy(logits.flatten(0, 1), y!.flatten());
       });
       const tokens = randint(0, 65, [batch, length + 1]);

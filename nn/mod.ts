@@ -1,0 +1,32 @@
+/**
+ * Layers, losses as modules, initial values, and the functions behind them.
+ *
+ * @module
+ */
+export * from "./activation.ts";
+export * from "./activation_limits.ts";
+export * from "./containers.ts";
+export * from "./convolution.ts";
+export * from "./convolution_base.ts";
+export * from "./convolution_transpose.ts";
+export * from "./distance.ts";
+export * from "./dropout.ts";
+export * from "./embedding.ts";
+export * from "./init.ts";
+export * from "./linear.ts";
+export * from "./loss.ts";
+export * from "./loss_labels.ts";
+export * from "./loss_pairs.ts";
+export * from "./module.ts";
+export * from "./normalization.ts";
+export * from "./normalization_instance.ts";
+export * from "./normalization_layer.ts";
+export * from "./padding.ts";
+export * from "./parameter.ts";
+export * from "./pooling.ts";
+export * from "./pooling_adaptive.ts";
+export * from "./recurrent.ts";
+export * from "./recurrent_cells.ts";
+export * from "./state.ts";
+export * from "./vision.ts";
+export * as functional from "./functional.ts";
