@@ -1,0 +1,218 @@
+/** Recurrent layers over sequences. */
+import {
+  gruSequence,
+  linear,
+  lstmSequence,
+  rnnSequence,
+  stack,
+  type Tensor,
+  zeros,
+} from "../ops/mod.ts";
+import { checkChoice } from "./_check.ts";
+import {
+  type LSTMOptions,
+  RecurrentBase,
+  type RecurrentOptions,
+  type RecurrentWeights,
+  type SequenceOptions,
+} from "./recurrent_base.ts";
+
+/** Options of {@linkcode RNN}. */
+export interface RNNOptions extends RecurrentOptions {
+  /** Function of the state. @default "tanh" */
+  nonlinearity?: "tanh" | "relu" | undefined;
+}
+
+function sumOf(a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined {
+  return a && b ? a.add(b) : a ?? b;
+}
+
+/**
+ * Elman layers, like `torch.nn.RNN`.
+ *
+ * Shapes: input `[T, B, inputSize]` (or `[T, inputSize]`), output `[T, B, directions · hiddenSize]`,
+ * states `[numLayers · directions, B, hiddenSize]`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { RNN } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [output, state] = new RNN(4, 3).forward(zeros([5, 2, 4]));
+ * assertEquals([output.shape, state.shape], [[5, 2, 3], [1, 2, 3]]);
+ * ```
+ */
+export class RNN extends RecurrentBase {
+  readonly #nonlinearity: "tanh" | "relu";
+
+  /**
+   * @param inputSize Size of the last axis of the input.
+   * @param hiddenSize Size of the state.
+   * @param options Settings.
+   * @throws {RangeError} If a setting is not allowed.
+   */
+  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
+    super("RNN", 1, inputSize, hiddenSize, options);
+    this.#nonlinearity = options.nonlinearity ?? "tanh";
+    checkChoice("RNN", "nonlinearity", this.#nonlinearity, ["tanh", "relu"]);
+  }
+
+  protected override run(
+    x: Tensor,
+    [h0]: readonly Tensor[],
+    w: RecurrentWeights,
+  ): readonly Tensor[] {
+    const projected = linear(x, w.ih, sumOf(w.bih, w.bhh));
+    return [rnnSequence(projected, h0!, w.hh, this.#nonlinearity)];
+  }
+
+  /**
+   * Outputs of the last layer and final states of all.
+   *
+   * @param x The sequences.
+   * @param hidden Initial states; zeros by default.
+   * @param options Lengths of the sequences.
+   * @throws {ShapeError} If shapes do not fit.
+   */
+  forward(
+    x: Tensor,
+    hidden?: Tensor | undefined,
+    options: SequenceOptions = {},
+  ): [Tensor, Tensor] {
+    const { output, finals } = this.runLayers(x, [hidden], [this.hiddenSize], options);
+    return [output, finals[0]!];
+  }
+}
+
+/**
+ * Gated recurrent units (Cho et al. 2014), like `torch.nn.GRU`.
+ *
+ * Shapes: input `[T, B, inputSize]` (or `[T, inputSize]`), output `[T, B, directions · hiddenSize]`,
+ * states `[numLayers · directions, B, hiddenSize]`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { GRU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [output, state] = new GRU(4, 3, { batchFirst: true }).forward(zeros([2, 5, 4]));
+ * assertEquals([output.shape, state.shape], [[2, 5, 3], [1, 2, 3]]);
+ * ```
+ */
+export class GRU extends RecurrentBase {
+  /**
+   * @param inputSize Size of the last axis of the input.
+   * @param hiddenSize Size of the state.
+   * @param options Settings.
+   * @throws {RangeError} If a setting is not allowed.
+   */
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    super("GRU", 3, inputSize, hiddenSize, options);
+  }
+
+  protected override run(
+    x: Tensor,
+    [h0]: readonly Tensor[],
+    w: RecurrentWeights,
+  ): readonly Tensor[] {
+    const { dtype, device } = x;
+    const bias = w.bhh ?? zeros([3 * this.hiddenSize], { dtype, device });
+    return [gruSequence(linear(x, w.ih, w.bih), h0!, w.hh, bias)];
+  }
+
+  /**
+   * Outputs of the last layer and final states of all.
+   *
+   * @param x The sequences.
+   * @param hidden Initial states; zeros by default.
+   * @param options Lengths of the sequences.
+   * @throws {ShapeError} If shapes do not fit.
+   */
+  forward(
+    x: Tensor,
+    hidden?: Tensor | undefined,
+    options: SequenceOptions = {},
+  ): [Tensor, Tensor] {
+    const { output, finals } = this.runLayers(x, [hidden], [this.hiddenSize], options);
+    return [output, finals[0]!];
+  }
+}
+
+/**
+ * Long short-term memory (Hochreiter and Schmidhuber 1997), like `torch.nn.LSTM`.
+ *
+ * Shapes: input `[T, B, inputSize]` (or `[T, inputSize]`), output `[T, B, directions · P]`, states
+ * `[numLayers · directions, B, P]` and `[numLayers · directions, B, hiddenSize]`, with P the
+ * `projSize`, or `hiddenSize` without one.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { LSTM } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [output, [h, c]] = new LSTM(4, 3, { bidirectional: true }).forward(zeros([5, 2, 4]));
+ * assertEquals([output.shape, h.shape, c.shape], [[5, 2, 6], [2, 2, 3], [2, 2, 3]]);
+ * ```
+ */
+export class LSTM extends RecurrentBase {
+  /**
+   * @param inputSize Size of the last axis of the input.
+   * @param hiddenSize Size of the state.
+   * @param options Settings.
+   * @throws {RangeError} If a setting is not allowed.
+   */
+  constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
+    super("LSTM", 4, inputSize, hiddenSize, options);
+  }
+
+  protected override run(
+    x: Tensor,
+    [h0, c0]: readonly Tensor[],
+    w: RecurrentWeights,
+  ): readonly Tensor[] {
+    const projected = linear(x, w.ih, sumOf(w.bih, w.bhh));
+    if (!w.hr) return lstmSequence(projected, h0!, c0!, w.hh);
+    return projectedLstm(projected, h0!, c0!, w.hh, w.hr);
+  }
+
+  /**
+   * Outputs of the last layer and final states of all.
+   *
+   * @param x The sequences.
+   * @param state Initial hidden and cell states; zeros by default.
+   * @param options Lengths of the sequences.
+   * @throws {ShapeError} If shapes do not fit.
+   */
+  forward(
+    x: Tensor,
+    state?: readonly [Tensor, Tensor] | undefined,
+    options: SequenceOptions = {},
+  ): [Tensor, [Tensor, Tensor]] {
+    const sizes = [this.projSize || this.hiddenSize, this.hiddenSize];
+    const initial = [state?.[0], state?.[1]];
+    const { output, finals } = this.runLayers(x, initial, sizes, options);
+    return [output, [finals[0]!, finals[1]!]];
+  }
+}
+
+/** An LSTM whose hidden state is projected: a loop of plain operations. */
+function projectedLstm(
+  projected: Tensor,
+  h0: Tensor,
+  c0: Tensor,
+  weight: Tensor,
+  projection: Tensor,
+): [Tensor, Tensor] {
+  const hs = [h0], cs = [c0];
+  for (let t = 0; t < projected.shape[0]!; t++) {
+    const gates = projected.select(0, t).add(linear(hs[t]!, weight));
+    const [i, f, g, o] = gates.chunk(4, 1) as [Tensor, Tensor, Tensor, Tensor];
+    const c = f.sigmoid().mul(cs[t]!).add(i.sigmoid().mul(g.tanh()));
+    cs.push(c);
+    hs.push(linear(o.sigmoid().mul(c.tanh()), projection));
+  }
+  return [stack(hs, 0), stack(cs, 0)];
+}
