@@ -1,5 +1,5 @@
 /** The class `Tensor`: a handle with all methods, and what takes values out of the device. */
-import { backward, type BackwardOptions } from "./autograd.ts";
+import { backward, type BackwardOptions, isGradEnabled } from "./autograd.ts";
 import { hostArray, registerCore, type View } from "./base.ts";
 import type { DeviceName } from "./backends/backend.ts";
 import { bytesOf, type DType, type TypedArray } from "./ir/dtype.ts";
@@ -17,7 +17,7 @@ import { wholeTensor } from "./base.ts";
 import { formatTensor } from "./format.ts";
 import { ActivationMethods } from "./activation.ts";
 import { sumToShape } from "./reduce.ts";
-import { contiguous, expand, padConstant } from "./view.ts";
+import { clone, contiguous, expand, padConstant } from "./view.ts";
 
 /** Nested arrays of numbers, as `tolist` gives them. */
 export type NestedNumbers = number | boolean | NestedNumbers[];
@@ -175,13 +175,13 @@ export class Tensor extends ActivationMethods {
 
   /** Multiplies in place, like `mul_`. */
   mul_(other: TensorOrNumber): this {
-    assign("mul_", this, mul(this, other));
+    assign("mul_", this, mul(keptFactor(this, other), other));
     return this;
   }
 
   /** Divides in place, like `div_`. */
   div_(other: TensorOrNumber): this {
-    assign("div_", this, div(this, other));
+    assign("div_", this, div(keptFactor(this, other), other));
     return this;
   }
 
@@ -199,6 +199,12 @@ export class Tensor extends ActivationMethods {
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return formatTensor(this);
   }
+}
+
+/** A gradient by `other` needs the values from before the write: a copy of them, where one is recorded. */
+function keptFactor(x: Tensor, other: TensorOrNumber): Tensor {
+  const recorded = isGradEnabled() && typeof other === "object" && other.requiresGrad;
+  return recorded ? clone(x) : x;
 }
 
 function refuseWhileTracing(op: string): void {
