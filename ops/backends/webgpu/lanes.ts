@@ -84,3 +84,16 @@ export function isVectorLoad(
 export function isVectorIndex(index: LaneStep): boolean {
   return index.step === 1 && index.align === 4;
 }
+
+/** For each input, whether it is read, and only by vector loads. */
+export function vectorInputs(
+  program: Program,
+  steps: readonly LaneStep[],
+  inputs: number,
+): boolean[] {
+  const wanted = new Array<boolean>(inputs).fill(true);
+  for (const [i, { expr }] of program.instructions.entries()) {
+    if (expr.kind === "load" && !isVectorLoad(program, steps, i)) wanted[expr.input] = false;
+  }
+  return wanted;
+}

@@ -2,12 +2,12 @@
  * Elementwise kernels. A thread computes four neighbouring points, with vector loads and stores
  * where an array is walked through without gaps.
  */
-import { axesOf, type Expr } from "../../ir/expr.ts";
+import type { Expr } from "../../ir/expr.ts";
 import { kernelKey, type KernelOutput, type MapKernel, sizeOf } from "../../ir/kernel.ts";
-import { linearize, type Program } from "../../ir/program.ts";
+import { linearize } from "../../ir/program.ts";
 import { Emitter, type Point } from "./emit.ts";
 import { flatten, position } from "./flatten.ts";
-import { isVectorIndex, isVectorLoad, type LaneStep, laneSteps } from "./lanes.ts";
+import { isVectorIndex, laneSteps, vectorInputs } from "./lanes.ts";
 import { type Layout, Module } from "./module.ts";
 import { entryPoint, type Step, type StepArgument } from "./step.ts";
 
@@ -81,19 +81,6 @@ function plus(i: number): string {
   return i === 0 ? "" : ` + ${i}`;
 }
 
-/** For each input, whether it is read, and only by vector loads. */
-export function vectorInputs(
-  program: Program,
-  steps: readonly LaneStep[],
-  inputs: number,
-): boolean[] {
-  const wanted = new Array<boolean>(inputs).fill(true);
-  for (const [i, { expr }] of program.instructions.entries()) {
-    if (expr.kind === "load" && !isVectorLoad(program, steps, i)) wanted[expr.input] = false;
-  }
-  return wanted;
-}
-
 /** All values before all stores: an output may lie where an input lies. */
 function storeAll(
   kernel: MapKernel,
@@ -138,9 +125,4 @@ function tail(
     within(i, points, module.storeComponent(argument, index, i, value))
   );
   return `if (point + 4u <= ${points}u) { ${whole} } else {\n${parts.join("\n")}\n}`;
-}
-
-/** Axes `start…` of shapes one after the other. */
-export function allAxes(shapes: readonly (readonly number[])[]): Expr[] {
-  return axesOf(shapes.flat());
 }

@@ -9,7 +9,7 @@ import { kernelKey, type ReduceKernel, type Reduction, sizeOf } from "../../ir/k
 import { linearize, type Program } from "../../ir/program.ts";
 import { Emitter, type Point } from "./emit.ts";
 import { flatten, position } from "./flatten.ts";
-import { laneSteps } from "./lanes.ts";
+import { isVectorIndex, type LaneStep, laneSteps, vectorInputs } from "./lanes.ts";
 import { type Layout, Module } from "./module.ts";
 import { entryPoint, type Step, type StepArgument } from "./step.ts";
 import { combine, literal, neutral, neutralValue, registerType } from "./wgsl.ts";
@@ -124,13 +124,22 @@ export function reduceStep(
   };
 }
 
+/** Whether lanes take four neighbours at a time: where rows are long and split evenly by four. */
+function takesFour(length: number, { along, lanes }: ReduceShape): boolean {
+  return along === "row" && length % 4 === 0 && length >= 4 * lanes;
+}
+
 class ReduceWriter {
   readonly #kernel: ReduceKernel;
   readonly #module: Module;
   readonly #emitter: Emitter;
   readonly #shape: ReduceShape;
   readonly #points: number;
+  /** Elements that a lane takes at a time, and how many such groups a row has. */
+  readonly #width: 1 | 4;
   readonly #length: number;
+  readonly #steps: readonly LaneStep[];
+  readonly #program: Program;
   readonly #accs: string[] = [];
 
   constructor(
@@ -143,9 +152,25 @@ class ReduceWriter {
     this.#kernel = kernel;
     this.#shape = shape;
     this.#points = sizeOf(kernel.shape);
-    this.#length = sizeOf(kernel.reduce);
+    this.#program = program;
+    this.#steps = laneSteps(program, 1);
+    const length = sizeOf(kernel.reduce);
+    this.#width = takesFour(length, shape) ? 4 : 1;
+    this.#length = length / this.#width;
     this.#module = new Module(args, layout);
+    if (this.#width === 4) this.#chooseVectors();
     this.#emitter = new Emitter(program, this.#module);
+  }
+
+  #chooseVectors(): void {
+    const { inputs, outputs, reductions } = this.#kernel;
+    this.#module.chooseVectors([
+      ...vectorInputs(this.#program, this.#steps, inputs.length),
+      ...outputs.map((_, o) => {
+        const index = this.#program.roots[reductions.length + 2 * o + 1]!;
+        return isVectorIndex(this.#steps[index]!);
+      }),
+    ]);
   }
 
   text(): string {
@@ -167,13 +192,18 @@ class ReduceWriter {
     return this.#module.text(entryPoint(threads, count, emitter.close()));
   }
 
-  /** A loop over this lane's elements: position `name` (u32) and axis variable inside. */
-  #loop(body: (point: Point) => void): string {
+  /** A loop over the elements of this lane, one or four neighbours in each turn. */
+  #loop(body: (points: readonly Point[]) => void): string {
     const { lanes } = this.#shape;
-    const emitter = this.#emitter;
+    const emitter = this.#emitter, width = this.#width;
     emitter.open();
-    const inner = emitter.define(emitter.fresh(), "i32(k)");
-    body({ axes: ["outer", inner], accs: this.#accs });
+    const first = emitter.define(emitter.fresh(), width === 1 ? "i32(k)" : "i32(k * 4u)");
+    const points = Array.from({ length: width }, (_, number): Point => {
+      const own = number === 0 ? first : emitter.define(emitter.fresh(), `${first} + ${number}`);
+      const lane = { axis: 1, steps: this.#steps, first, number };
+      return { axes: ["outer", own], accs: this.#accs, ...(width === 4 ? { lane } : {}) };
+    });
+    body(points);
     const text = emitter.close();
     return `for (var k = start; k < end; k += ${lanes}u) {\n${text}\n}`;
   }
@@ -183,9 +213,13 @@ class ReduceWriter {
     const emitter = this.#emitter, use = this.#module.use;
     const zero = neutral(op, dtype, use), type = registerType(dtype);
     const into = (name: string) =>
-      this.#loop((point) => {
-        const value = emitter.root(slot, point);
-        emitter.line(`${name} = ${combine(op, dtype, name, value, use)};`);
+      this.#loop((points) => {
+        const values = points.map((point) => emitter.root(slot, point));
+        const join = (a: string, b: string) => combine(op, dtype, a, b, use);
+        const value = values.length === 1
+          ? values[0]!
+          : join(join(values[0]!, values[1]!), join(values[2]!, values[3]!));
+        emitter.line(`${name} = ${join(name, value)};`);
       });
     emitter.line(`var s${slot}: ${type} = ${zero};`);
     if (this.#length <= lanes * BLOCK) {
@@ -239,12 +273,14 @@ workgroupBarrier();`);
     const better = declareBetter(this.#module, op, dtype);
     emitter.line(`var s${slot} = 2147483647i;`);
     emitter.line(`var best${slot}: ${type} = ${literal(neutralValue(op, dtype), dtype, use)};`);
-    const loop = this.#loop((point) => {
-      const value = emitter.root(slot, point), at = point.axes[1]!;
-      emitter.line(`if (${better}(${value}, ${at}, best${slot}, s${slot})) {
+    const loop = this.#loop((points) => {
+      for (const point of points) {
+        const value = emitter.root(slot, point), at = point.axes[1]!;
+        emitter.line(`if (${better}(${value}, ${at}, best${slot}, s${slot})) {
 best${slot} = ${value};
 s${slot} = ${at};
 }`);
+      }
     });
     emitter.line(`{ let start = lane; let end = ${this.#length}u;\n${loop} }`);
     if (lanes > 1) {
@@ -276,11 +312,11 @@ workgroupBarrier();`);
       emitter.open();
       const axes = [emitter.define("at", "outer"), "outer"];
       const accs = this.#accs.map((acc) => emitter.define(`${acc}_at`, acc));
-      this.#store(once, { axes, accs });
+      this.#store(once, [{ axes, accs }]);
       emitter.line(`if (lane == 0u && row < ${this.#points}u) {\n${emitter.close()}\n}`);
     }
     if (full.length > 0) {
-      const loop = this.#loop((point) => this.#store(full, point));
+      const loop = this.#loop((points) => this.#store(full, points));
       emitter.line(`if (row < ${this.#points}u) {
 let start = lane; let end = ${this.#length}u;
 ${loop}
@@ -289,13 +325,16 @@ ${loop}
   }
 
   /** All values before all stores. */
-  #store(outputs: readonly number[], point: Point): void {
+  #store(outputs: readonly number[], points: readonly Point[]): void {
     const bodies = this.#kernel.reductions.length, inputs = this.#kernel.inputs.length;
-    const emitter = this.#emitter;
-    const stores = outputs.map((o) => {
-      const value = emitter.root(bodies + 2 * o, point);
-      const index = `u32(${emitter.root(bodies + 2 * o + 1, point)})`;
-      return this.#module.store(inputs + o, index, value);
+    const emitter = this.#emitter, module = this.#module;
+    const stores = outputs.flatMap((o) => {
+      const values = points.map((point) => emitter.root(bodies + 2 * o, point));
+      const indices = points.map((point) => `u32(${emitter.root(bodies + 2 * o + 1, point)})`);
+      if (points.length === 4 && module.isVector(inputs + o)) {
+        return [module.storeVector(inputs + o, `${indices[0]} >> 2u`, values)];
+      }
+      return values.map((value, i) => module.store(inputs + o, indices[i]!, value));
     });
     for (const store of stores) emitter.line(store);
   }
