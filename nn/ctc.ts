@@ -1,6 +1,7 @@
 import {
   arange,
   cat,
+  cumsum,
   DtypeError,
   noGrad,
   ShapeError,
@@ -9,8 +10,7 @@ import {
   tensor,
   where,
 } from "../ops/mod.ts";
-import type { Reduction } from "../ops/loss.ts";
-import { reduceLoss } from "../ops/loss.ts";
+import { reduceLoss, type Reduction } from "../ops/loss.ts";
 import { Module } from "./module.ts";
 
 /** Options of {@linkcode ctcLoss}. */
@@ -38,7 +38,7 @@ function asLengths(lengths: Lengths, like: Tensor): Tensor {
 function padded(targets: Tensor, lengths: Tensor, given: Lengths): Tensor {
   if (targets.ndim === 2) return targets;
   const longest = "length" in given ? Math.max(1, ...given) : targets.numel;
-  const starts = lengths.cumsum(0).sub(lengths).unsqueeze(1);
+  const starts = cumsum(lengths, 0).sub(lengths).unsqueeze(1);
   const at = starts.add(arange(0, longest, 1, { device: targets.device }));
   return targets.gather(0, at.clamp(0, targets.numel - 1).reshape([-1]).to("int32"))
     .reshape([lengths.numel, longest]);

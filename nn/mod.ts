@@ -4,7 +4,7 @@
  * @module
  */
 export * from "./module.ts";
-export * from "./state.ts";
+export type { LoadReport, LoadStateDictOptions, StateDict, StateSource } from "./state.ts";
 export * from "./parameter.ts";
 export * from "./containers.ts";
 export * from "./summary.ts";

@@ -27,11 +27,8 @@ export abstract class InstanceNormBase extends StatisticsNorm {
     const single = x.ndim === this.#rank + 1;
     const { weight, bias, eps, runningMean, runningVar, training } = this;
     const useInputStats = training || !runningMean;
-    const share = useInputStats && runningMean ? this.share() : 0;
-    const momentum = typeof share === "number" ? share : 0;
-    const statistics = useInputStats && typeof share !== "number"
-      ? { useInputStats }
-      : { useInputStats, runningMean, runningVar, momentum };
+    const momentum = this.momentum ?? 0;
+    const statistics = { useInputStats, runningMean, runningVar, momentum };
     const batch = single ? x.unsqueeze(0) : x;
     const y = instanceNorm(batch, { weight, bias, eps, ...statistics });
     return single ? y.squeeze(0) : y;
