@@ -36,7 +36,7 @@ export class LoraLinear extends nn.Linear {
     this.requiresGrad_(false);
     this.lora_A = new nn.Parameter(zeros([rank, base.inFeatures]));
     this.lora_B = new nn.Parameter(zeros([base.outFeatures, rank]));
-    nn.kaimingUniform_(this.lora_A, { slope: Math.sqrt(5) });
+    nn.init.kaimingUniform_(this.lora_A, { slope: Math.sqrt(5) });
     this.#scale = alpha / rank;
   }
 

@@ -92,5 +92,6 @@ export function isWords(limit: Limit): limit is readonly string[] {
 
 /** A setting as it would be typed. */
 export function showValue(value: Setting): string {
-  return Array.isArray(value) ? value.join(isNumberList(value) ? "," : " ") : String(value);
+  const text = Array.isArray(value) ? value.join(isNumberList(value) ? "," : " ") : String(value);
+  return text.replaceAll("\n", "\\n");
 }
