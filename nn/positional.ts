@@ -1,6 +1,6 @@
 /** Where in the sequence a token stands. */
 import { arange, dropout, embedding, stack, type Tensor, tensor } from "../ops/mod.ts";
-import { cat } from "../ops/index.ts";
+import { cat } from "../ops/join.ts";
 import { rangeError } from "../ops/check.ts";
 import { checkCount, checkProbability } from "./_check.ts";
 import { normalParameter } from "./_factory.ts";

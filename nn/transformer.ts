@@ -1,7 +1,7 @@
 /** Whole transformers. */
 import { type Tensor, where } from "../ops/mod.ts";
 import { ones } from "../ops/create.ts";
-import { tril } from "../ops/view.ts";
+import { tril } from "../ops/arrange.ts";
 import { checkCount } from "./_check.ts";
 import type { TensorModule } from "./containers.ts";
 import { xavierUniform_ } from "./init.ts";

@@ -1,14 +1,18 @@
 /** Activation functions of neural networks, element by element. */
 import { ShapeError } from "./check.ts";
 import { applyElementwise, defineElementwise } from "./define.ts";
-import { abs, add, div, eq, ge, gt, le, lt, mul, neg, square, sub, where } from "./elementwise.ts";
+import { abs, add, div, mul, neg, sub } from "./arithmetic.ts";
+import { eq, ge, gt, le, lt } from "./comparison.ts";
+import { square } from "./power.ts";
+import { where } from "./choice.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import { erfc, exp, sigmoid, tanh } from "./math.ts";
 import { RandomMethods } from "./random.ts";
 import { softmax } from "./softmax.ts";
 import type { Tensor } from "./tensor.ts";
-import { chunk, reshape } from "./view.ts";
+import { chunk } from "./slice.ts";
+import { reshape } from "./view.ts";
 
 function half(x: Expr): Expr {
   return e.mul(x, e.constant(0.5, x.dtype));

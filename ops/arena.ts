@@ -4,11 +4,13 @@ import type { Backend } from "./backends/backend.ts";
 import { allocateStorage } from "./compile/storage.ts";
 import { currentTrace, withoutTrace } from "./compile/trace.ts";
 import { arange, fromValues } from "./create.ts";
-import { lt, where } from "./elementwise.ts";
+import { lt } from "./comparison.ts";
+import { where } from "./choice.ts";
 import { bytesOf } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import type { Tensor } from "./tensor.ts";
-import { contiguous, reshape, slice } from "./view.ts";
+import { contiguous, reshape } from "./view.ts";
+import { slice } from "./slice.ts";
 
 /**
  * Every tensor starts at a multiple of this many elements: 256 bytes of float32, which is what a GPU

@@ -4,12 +4,14 @@ import { rangeError, ShapeError } from "./check.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import { matmul } from "./contract.ts";
 import { ones } from "./create.ts";
-import { add, mul, where } from "./elementwise.ts";
-import { repeatInterleave } from "./index.ts";
+import { add, mul } from "./arithmetic.ts";
+import { where } from "./choice.ts";
+import { repeatInterleave } from "./join.ts";
 import { dropout } from "./random.ts";
 import { safeSoftmax } from "./softmax.ts";
 import type { Tensor } from "./tensor.ts";
-import { transpose, tril } from "./view.ts";
+import { transpose } from "./view.ts";
+import { tril } from "./arrange.ts";
 
 /** Options of `scaledDotProductAttention`. */
 export interface AttentionOptions {

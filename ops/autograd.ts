@@ -1,12 +1,13 @@
 /** Reverse-mode differentiation: the recorded graph, `backward`, `grad`, and the modes around them. */
-import type { Attribute } from "./define.ts";
-import { sizeOf } from "./ir/kernel.ts";
-import { shapeText, stateError } from "./check.ts";
 import { checkNan } from "./anomaly.ts";
-import { core } from "./base.ts";
 import type { Backend } from "./backends/backend.ts";
-import type { Tensor } from "./tensor.ts";
+import { core } from "./base.ts";
+import { shapeText, stateError } from "./check.ts";
+import type { Attribute } from "./define.ts";
+import { isGradEnabled, withGradMode } from "./grad_mode.ts";
 import type { DType } from "./ir/dtype.ts";
+import { sizeOf } from "./ir/kernel.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** What an operation keeps for its gradient. */
 export type SavePolicy = "inputs" | "output" | "both" | "none";
@@ -54,57 +55,7 @@ interface Meta {
   readonly backend: Backend;
 }
 
-let gradEnabled = true;
 let nodeCount = 0;
-
-/** Whether operations are being recorded for `backward`. */
-export function isGradEnabled(): boolean {
-  return gradEnabled;
-}
-
-function withGradMode<T>(op: string, enabled: boolean, body: () => T): T {
-  const before = gradEnabled;
-  gradEnabled = enabled;
-  try {
-    const result = body();
-    if (result instanceof Promise) {
-      throw stateError(
-        op,
-        "the function returned a promise, and the mode would leak across its awaits",
-        "await outside, and put only synchronous code inside",
-      );
-    }
-    return result;
-  } finally {
-    gradEnabled = before;
-  }
-}
-
-/**
- * Runs `body` without recording operations, like `torch.no_grad()`. `body` must be synchronous: a
- * mode that spans an await would leak into other code.
- *
- * @param body What to run.
- * @returns What `body` returns.
- * @throws {Error} If `body` returns a promise.
- *
- * @example
- * ```ts
- * import { noGrad, tensor } from "@tensaurus/core";
- * import { assertEquals } from "@std/assert";
- *
- * const x = tensor([1, 2], { requiresGrad: true });
- * assertEquals(noGrad(() => x.mul(2)).requiresGrad, false);
- * ```
- */
-export function noGrad<T>(body: () => T): T {
-  return withGradMode("noGrad", false, body);
-}
-
-/** Runs `body` with recording on, inside of `noGrad`; like `torch.enable_grad()`. */
-export function enableGrad<T>(body: () => T): T {
-  return withGradMode("enableGrad", true, body);
-}
 
 /** One recorded operation. */
 export class GradientNode {
@@ -213,7 +164,7 @@ export function recordGradient<A extends Attribute>(
   outputs: readonly Tensor[],
   saves: SavePolicy,
 ): void {
-  if (!gradEnabled || !inputs.some((x) => x.requiresGrad)) return;
+  if (!isGradEnabled() || !inputs.some((x) => x.requiresGrad)) return;
   new GradientNode(name, attributes, gradient as GradientFunction<never>, inputs, outputs, saves);
 }
 

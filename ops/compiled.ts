@@ -1,6 +1,6 @@
 /** `compile`: a function of tensors, traced once per input shapes and replayed as a plan. */
 import { isDetectingAnomaly } from "./anomaly.ts";
-import { isGradEnabled } from "./autograd.ts";
+import { isGradEnabled } from "./grad_mode.ts";
 import { core, isContiguous, wholeTensor } from "./base.ts";
 import type { Backend } from "./backends/backend.ts";
 import { shapeText, stateError } from "./check.ts";

@@ -1,11 +1,12 @@
 /** Making tensors: from data, constants and ranges. */
-import { wholeTensor } from "./base.ts";
 import type { Backend, DeviceName } from "./backends/backend.ts";
+import { wholeTensor } from "./base.ts";
 import { checkSizes, DtypeError, rangeError, ShapeError } from "./check.ts";
 import { backendOr } from "./compile/devices.ts";
 import { allocateStorage } from "./compile/storage.ts";
 import { currentTrace, withoutTrace } from "./compile/trace.ts";
 import { apply, defineOp } from "./define.ts";
+import { halfBits } from "./half.ts";
 import { bytesOf, type DType, isFloat, type TypedArray } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import { sizeOf } from "./ir/kernel.ts";
@@ -67,23 +68,6 @@ function encode(values: ArrayLike<number | boolean | bigint>, dtype: DType): Arr
     case "float16":
       return Uint16Array.from(values as number[], (x) => halfBits(Number(x)));
   }
-}
-
-/** IEEE half precision bits of a number, rounded to nearest even. */
-export function halfBits(x: number): number {
-  const float = new Float32Array([x]);
-  const bits = new Uint32Array(float.buffer)[0]!;
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  if (magnitude < 0x38800000) {
-    const scaled = Math.abs(float[0]!) * 2 ** 24;
-    const floor = Math.floor(scaled), rest = scaled - floor;
-    return sign | (floor + (rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? 1 : 0));
-  }
-  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
-  return sign | ((rounded - 0x38000000) >>> 13);
 }
 
 /** A tensor over host values, given in row-major order. */
@@ -184,6 +168,7 @@ export function tensor(
 
 /** Numbers already seen as eager constants, so that `x.mul(0.5)` uploads 0.5 once. */
 const constants = new Map<string, Tensor>();
+
 const CONSTANT_LIMIT = 1024;
 
 /** A 0-dimensional constant of an exact dtype. */

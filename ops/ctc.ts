@@ -1,27 +1,19 @@
 /** Connectionist temporal classification. */
 import { rangeError, ShapeError } from "./check.ts";
 import { arange, fromValues, fullLike } from "./create.ts";
-import {
-  add,
-  div,
-  eq,
-  log,
-  logicalAnd,
-  lt,
-  maximum,
-  mul,
-  ne,
-  neg,
-  sub,
-  where,
-} from "./elementwise.ts";
-import { cat, gather } from "./index.ts";
+import { add, div, mul, neg, sub } from "./arithmetic.ts";
+import { eq, logicalAnd, lt, ne } from "./comparison.ts";
+import { log } from "./power.ts";
+import { maximum, where } from "./choice.ts";
+import { cat } from "./join.ts";
+import { gather } from "./index.ts";
 import { type LossOptions, reduceLoss } from "./loss.ts";
 import { exp } from "./math.ts";
 import { sum } from "./reduce.ts";
 import { cumsum } from "./sort.ts";
 import type { Tensor } from "./tensor.ts";
-import { expand, padConstant, reshape, select, slice, unsqueeze } from "./view.ts";
+import { expand, reshape, unsqueeze } from "./view.ts";
+import { padConstant, select, slice } from "./slice.ts";
 
 /** Options of `ctcLoss`. */
 export interface CtcLossOptions extends LossOptions {

@@ -5,7 +5,8 @@
 import { broadcastShapes, rangeError, ShapeError } from "./check.ts";
 import { core } from "./base.ts";
 import { fromValues } from "./create.ts";
-import { indexSelect, scatterAdd } from "./index.ts";
+import { indexSelect } from "./index_select.ts";
+import { scatterAdd } from "./index.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import type { Tensor } from "./tensor.ts";
 import { expand, movedim, reshape } from "./view.ts";

@@ -1,7 +1,7 @@
 /** The gamma function and its relatives. */
 import { rangeError } from "./check.ts";
 import { applyElementwise, defineElementwise, type ElementwiseOp } from "./define.ts";
-import { mul } from "./elementwise.ts";
+import { mul } from "./arithmetic.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import type { Tensor } from "./tensor.ts";

@@ -1,26 +1,15 @@
 /** Images sampled at positions of a grid. */
 import { hardtanh } from "./activation.ts";
 import { rangeError, ShapeError } from "./check.ts";
-import {
-  abs,
-  add,
-  eq,
-  floorDivide,
-  fmod,
-  ge,
-  le,
-  logicalAnd,
-  mul,
-  neg,
-  remainder,
-  sub,
-  where,
-} from "./elementwise.ts";
+import { abs, add, floorDivide, fmod, mul, neg, remainder, sub } from "./arithmetic.ts";
+import { eq, ge, le, logicalAnd } from "./comparison.ts";
+import { where } from "./choice.ts";
 import { gather } from "./index.ts";
 import { sizeOf } from "./ir/kernel.ts";
-import { floor, round } from "./math.ts";
+import { floor, round } from "./rounding.ts";
 import type { Tensor } from "./tensor.ts";
-import { expand, reshape, select, unsqueeze } from "./view.ts";
+import { expand, reshape, unsqueeze } from "./view.ts";
+import { select } from "./slice.ts";
 
 /** Options of `gridSample`. */
 export interface GridSampleOptions {

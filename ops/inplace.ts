@@ -1,5 +1,6 @@
 /** Writing into a tensor that exists. */
-import { isGradEnabled, recordGradient } from "./autograd.ts";
+import { isGradEnabled } from "./grad_mode.ts";
+import { recordGradient } from "./autograd.ts";
 import { contiguousStrides, isContiguous } from "./base.ts";
 import { ShapeError, shapeText, stateError } from "./check.ts";
 import { compileEager, runEagerKernel } from "./compile/eager.ts";

@@ -2,7 +2,9 @@
 import { DtypeError, rangeError, ShapeError } from "./check.ts";
 import { logsigmoid } from "./activation.ts";
 import { applyElementwise, defineElementwise } from "./define.ts";
-import { add, clamp, div, log, mul, neg, sub } from "./elementwise.ts";
+import { add, div, mul, neg, sub } from "./arithmetic.ts";
+import { clamp } from "./choice.ts";
+import { log } from "./power.ts";
 import { isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";

@@ -9,7 +9,8 @@ import {
   type OpDefinition,
   type Operand,
 } from "./define.ts";
-import { add, mul, ne, neg, sub } from "./elementwise.ts";
+import { add, mul, neg, sub } from "./arithmetic.ts";
+import { ne } from "./comparison.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import type { Kernel, KernelOutput, Reduction } from "./ir/kernel.ts";

@@ -1,22 +1,9 @@
 /** Losses of predictions against targets of the same kind, and of pairs and triples of vectors. */
 import { broadcastShapes } from "./check.ts";
-import {
-  abs,
-  add,
-  clamp,
-  div,
-  eq,
-  gt,
-  log,
-  lt,
-  mul,
-  ne,
-  neg,
-  sqrt,
-  square,
-  sub,
-  where,
-} from "./elementwise.ts";
+import { abs, add, div, mul, neg, sub } from "./arithmetic.ts";
+import { clamp, where } from "./choice.ts";
+import { eq, gt, lt, ne } from "./comparison.ts";
+import { log, sqrt, square } from "./power.ts";
 import { type LossOptions, reduceLoss } from "./loss.ts";
 import { exp, log1p, xlogy } from "./math.ts";
 import { pairwiseDistance } from "./norm.ts";

@@ -1,35 +1,30 @@
-/** Transcendental and rounding functions, element by element. */
-import { core } from "./base.ts";
+/** Exponentials, logarithms and their relatives, element by element. */
+import { abs, add, div, mul, neg, sign, sub } from "./arithmetic.ts";
+import { where } from "./choice.ts";
+import { eq, ge, gt, lt, ne } from "./comparison.ts";
 import { applyElementwise, defineElementwise, type TensorOrNumber } from "./define.ts";
-import {
-  abs,
-  add,
-  div,
-  ElementwiseMethods,
-  eq,
-  ge,
-  gt,
-  log,
-  logicalOr,
-  lt,
-  mul,
-  ne,
-  neg,
-  pow,
-  reciprocal,
-  sign,
-  sqrt,
-  square,
-  sub,
-  where,
-} from "./elementwise.ts";
-import { isFloat } from "./ir/dtype.ts";
+import { ElementwiseMethods } from "./elementwise.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
+import { log, pow, sqrt, square } from "./power.ts";
+import { ceil, floor, frac, isfinite, isinf, isnan, round, trunc } from "./rounding.ts";
 import type { Tensor } from "./tensor.ts";
+import {
+  acos,
+  acosh,
+  asin,
+  asinh,
+  atan,
+  atanh,
+  cos,
+  cosh,
+  sin,
+  sinh,
+  tan,
+} from "./trigonometry.ts";
 
 /** `1 − x`. */
-function sub1(x: Tensor): Tensor {
+export function sub1(x: Tensor): Tensor {
   return add(neg(x), 1);
 }
 
@@ -79,90 +74,6 @@ const LOG1P = defineElementwise({
 /** Natural logarithm of `1 + x`, accurate near zero, like `torch.log1p`. */
 export function log1p(x: Tensor): Tensor {
   return applyElementwise(LOG1P, [x]);
-}
-
-const SIN = defineElementwise({
-  name: "sin",
-  dtypes: "float",
-  scalar: (x) => e.call("sin", [x]),
-  saves: "inputs",
-  gradient: (c) => [mul(c.grad(), cos(c.input(0)))],
-  domain: [-6, 6],
-});
-
-/** Sine of radians, like `torch.sin`. */
-export function sin(x: Tensor): Tensor {
-  return applyElementwise(SIN, [x]);
-}
-
-const COS = defineElementwise({
-  name: "cos",
-  dtypes: "float",
-  scalar: (x) => e.call("cos", [x]),
-  saves: "inputs",
-  gradient: (c) => [neg(mul(c.grad(), sin(c.input(0))))],
-  domain: [-6, 6],
-});
-
-/** Cosine of radians, like `torch.cos`. */
-export function cos(x: Tensor): Tensor {
-  return applyElementwise(COS, [x]);
-}
-
-const TAN = defineElementwise({
-  name: "tan",
-  dtypes: "float",
-  scalar: (x) => e.call("tan", [x]),
-  saves: "output",
-  gradient: (c) => [mul(c.grad(), add(square(c.output()), 1))],
-  domain: [-1.2, 1.2],
-});
-
-/** Tangent of radians, like `torch.tan`. */
-export function tan(x: Tensor): Tensor {
-  return applyElementwise(TAN, [x]);
-}
-
-const ASIN = defineElementwise({
-  name: "asin",
-  dtypes: "float",
-  scalar: (x) => e.call("asin", [x]),
-  saves: "inputs",
-  gradient: (c) => [div(c.grad(), sqrt(sub1(square(c.input(0)))))],
-  domain: [-0.9, 0.9],
-});
-
-/** Arc sine in radians, like `torch.asin`. */
-export function asin(x: Tensor): Tensor {
-  return applyElementwise(ASIN, [x]);
-}
-
-const ACOS = defineElementwise({
-  name: "acos",
-  dtypes: "float",
-  scalar: (x) => e.call("acos", [x]),
-  saves: "inputs",
-  gradient: (c) => [neg(div(c.grad(), sqrt(sub1(square(c.input(0))))))],
-  domain: [-0.9, 0.9],
-});
-
-/** Arc cosine in radians, like `torch.acos`. */
-export function acos(x: Tensor): Tensor {
-  return applyElementwise(ACOS, [x]);
-}
-
-const ATAN = defineElementwise({
-  name: "atan",
-  dtypes: "float",
-  scalar: (x) => e.call("atan", [x]),
-  saves: "inputs",
-  gradient: (c) => [div(c.grad(), add(square(c.input(0)), 1))],
-  domain: [-5, 5],
-});
-
-/** Arc tangent in radians, like `torch.atan`. */
-export function atan(x: Tensor): Tensor {
-  return applyElementwise(ATAN, [x]);
 }
 
 const TANH = defineElementwise({
@@ -221,107 +132,6 @@ export function sigmoid(x: Tensor): Tensor {
   return applyElementwise(SIGMOID, [x]);
 }
 
-function zeroGradient(grad: Tensor): Tensor {
-  return core().fullOn(grad.storage.backend, grad.shape, 0, grad.dtype);
-}
-
-const FLOOR = defineElementwise({
-  name: "floor",
-  dtypes: "number",
-  scalar: (x) => isFloat(x.dtype) ? e.call("floor", [x]) : x,
-  saves: "none",
-  gradient: (c) => [zeroGradient(c.grad())],
-  domain: [-5, 5],
-});
-
-/** Largest whole number not above, like `torch.floor`. */
-export function floor(x: Tensor): Tensor {
-  return applyElementwise(FLOOR, [x]);
-}
-
-const CEIL = defineElementwise({
-  name: "ceil",
-  dtypes: "number",
-  scalar: (x) => isFloat(x.dtype) ? e.call("ceil", [x]) : x,
-  saves: "none",
-  gradient: (c) => [zeroGradient(c.grad())],
-  domain: [-5, 5],
-});
-
-/** Smallest whole number not below, like `torch.ceil`. */
-export function ceil(x: Tensor): Tensor {
-  return applyElementwise(CEIL, [x]);
-}
-
-const TRUNC = defineElementwise({
-  name: "trunc",
-  dtypes: "number",
-  scalar: (x) => isFloat(x.dtype) ? e.call("trunc", [x]) : x,
-  saves: "none",
-  gradient: (c) => [zeroGradient(c.grad())],
-  domain: [-5, 5],
-});
-
-/** Whole part, towards zero, like `torch.trunc`. */
-export function trunc(x: Tensor): Tensor {
-  return applyElementwise(TRUNC, [x]);
-}
-
-const ROUND = defineElementwise({
-  name: "round",
-  dtypes: "number",
-  scalar: (x) => isFloat(x.dtype) ? e.call("round", [x]) : x,
-  saves: "none",
-  gradient: (c) => [zeroGradient(c.grad())],
-  domain: [-5, 5],
-});
-
-/** Nearest whole number (or multiple of `10^−decimals`), halves to even, like `torch.round`. */
-export function round(x: Tensor, options: { decimals?: number | undefined } = {}): Tensor {
-  const { decimals = 0 } = options;
-  if (decimals === 0 || !isFloat(x.dtype)) return applyElementwise(ROUND, [x]);
-  const scale = 10 ** Math.abs(decimals);
-  return decimals > 0 ? div(round(mul(x, scale)), scale) : mul(round(div(x, scale)), scale);
-}
-
-const ATAN2 = defineElementwise({
-  name: "atan2",
-  dtypes: "float",
-  scalar: (y, x) => e.call("atan2", [y, x]),
-  gradient: (c) => {
-    const scale = div(c.grad(), add(square(c.input(0)), square(c.input(1))));
-    return [mul(scale, c.input(1)), neg(mul(scale, c.input(0)))];
-  },
-  domain: [0.3, 3],
-});
-
-/** Angle of the point (other, input) in radians, like `torch.atan2`. */
-export function atan2(input: Tensor, other: TensorOrNumber): Tensor {
-  return applyElementwise(ATAN2, [input, other]);
-}
-
-const ISNAN = defineElementwise({
-  name: "isnan",
-  dtypes: "any",
-  scalar: (x) => isFloat(x.dtype) ? e.call("isnan", [x]) : e.constant(0, "bool"),
-  domain: [-3, 3],
-});
-
-/** Where elements are NaN, like `torch.isnan`. */
-export function isnan(x: Tensor): Tensor {
-  return applyElementwise(ISNAN, [x]);
-}
-
-/** Where elements are infinite, like `torch.isinf`. */
-export function isinf(x: Tensor): Tensor {
-  return eq(abs(x), Infinity);
-}
-
-/** Where elements are neither infinite nor NaN, like `torch.isfinite`. */
-export function isfinite(x: Tensor): Tensor {
-  return isFloat(x.dtype) ? lt(abs(x), Infinity) : eq(x, x);
-}
-
 /** `2^x`, like `torch.exp2`. */
 export function exp2(x: Tensor): Tensor {
   return pow(2, x);
@@ -337,80 +147,6 @@ export function log10(x: Tensor): Tensor {
   return mul(log(x), Math.LOG10E);
 }
 
-/** Hyperbolic sine, like `torch.sinh`; by `expm1`, so that it is accurate near zero. */
-export function sinh(x: Tensor): Tensor {
-  return mul(sub(expm1(x), expm1(neg(x))), 0.5);
-}
-
-/** Hyperbolic cosine, like `torch.cosh`. */
-export function cosh(x: Tensor): Tensor {
-  return mul(add(exp(x), exp(neg(x))), 0.5);
-}
-
-const ASINH = defineElementwise({
-  name: "asinh",
-  dtypes: "float",
-  scalar: (x) => {
-    const a = e.call("abs", [x]), one = e.constant(1, x.dtype), zero = e.constant(0, x.dtype);
-    const root = e.call("sqrt", [e.add(e.mul(a, a), one)]);
-    const small = e.call("log1p", [e.add(a, e.div(e.mul(a, a), e.add(root, one)))]);
-    // Past 1e18 the square overflows; asinh is log(2x) there to the last bit.
-    const big = e.add(e.call("log", [a]), e.constant(Math.LN2, x.dtype));
-    const y = e.select(e.lt(e.constant(1e18, x.dtype), a), big, small);
-    return e.select(e.lt(x, zero), e.call("neg", [y]), y);
-  },
-  gradient: (c) => [div(c.grad(), sqrt(add(square(c.input(0)), 1)))],
-  domain: [-5, 5],
-});
-
-/** Inverse hyperbolic sine, like `torch.asinh`. */
-export function asinh(x: Tensor): Tensor {
-  return applyElementwise(ASINH, [x]);
-}
-
-/** Inverse hyperbolic cosine, like `torch.acosh`. */
-export function acosh(x: Tensor): Tensor {
-  const t = sub(x, 1);
-  return log1p(add(t, sqrt(mul(t, add(x, 1)))));
-}
-
-/** Inverse hyperbolic tangent, like `torch.atanh`. */
-export function atanh(x: Tensor): Tensor {
-  return mul(sub(log1p(x), log1p(neg(x))), 0.5);
-}
-
-/** Fractional part with the sign of x, like `torch.frac`. */
-export function frac(x: Tensor): Tensor {
-  return sub(x, trunc(x));
-}
-
-/** Degrees to radians, like `torch.deg2rad`. */
-export function deg2rad(x: Tensor): Tensor {
-  return mul(x, Math.PI / 180);
-}
-
-/** Radians to degrees, like `torch.rad2deg`. */
-export function rad2deg(x: Tensor): Tensor {
-  return mul(x, 180 / Math.PI);
-}
-
-/** `√(input² + other²)`, like `torch.hypot`. */
-export function hypot(input: Tensor, other: Tensor): Tensor {
-  return sqrt(add(square(input), square(other)));
-}
-
-/** Magnitude of `input` with the sign of `other`, like `torch.copysign`. */
-export function copysign(input: Tensor, other: TensorOrNumber): Tensor {
-  const negative = typeof other === "object"
-    ? logicalOr(lt(other, 0), isNegativeZero(other))
-    : eq(abs(input), Number(other) < 0 || Object.is(other, -0) ? abs(input) : Infinity);
-  return where(negative, neg(abs(input)), abs(input));
-}
-
-function isNegativeZero(x: Tensor): Tensor {
-  return eq(reciprocal(x), -Infinity);
-}
-
 /** `input · log(other)`, 0 where input is 0, like `torch.xlogy`. */
 export function xlogy(input: TensorOrNumber, other: TensorOrNumber): Tensor {
   const base = typeof other === "object" ? other : (input as Tensor).mul(0).add(other);
@@ -424,39 +160,6 @@ export function logaddexp(input: Tensor, other: Tensor): Tensor {
   const larger = input.maximum(other);
   const gap = neg(abs(sub(input, other)));
   return where(eq(input, other), add(larger, Math.LN2), add(larger, log1p(exp(gap))));
-}
-
-/** NaN and infinities replaced by numbers, like `torch.nan_to_num`. */
-export function nanToNum(
-  x: Tensor,
-  nan = 0,
-  posinf = 3.4028234663852886e38,
-  neginf = -3.4028234663852886e38,
-): Tensor {
-  const finite = where(isnan(x), nan, where(eq(x, Infinity), posinf, x));
-  return where(eq(x, -Infinity), neginf, finite);
-}
-
-/** `sin(πx) / (πx)`, 1 at 0, like `torch.sinc`. */
-export function sinc(x: Tensor): Tensor {
-  const zero = eq(x, 0);
-  const angle = mul(where(zero, 1, x), Math.PI);
-  return where(zero, 1, div(sin(angle), angle));
-}
-
-/** `input + weight · (end − input)`, like `torch.lerp`. */
-export function lerp(input: Tensor, end: Tensor, weight: TensorOrNumber): Tensor {
-  return add(input, mul(sub(end, input), weight));
-}
-
-/** The larger of two, ignoring NaN where one side has a number, like `torch.fmax`. */
-export function fmax(input: Tensor, other: Tensor): Tensor {
-  return where(logicalOr(ge(input, other), isnan(other)), input, other);
-}
-
-/** The smaller of two, ignoring NaN where one side has a number, like `torch.fmin`. */
-export function fmin(input: Tensor, other: Tensor): Tensor {
-  return where(logicalOr(lt(input, other), isnan(other)), input, other);
 }
 
 /** Inverse of the error function, like `torch.erfinv` (Giles 2010, then two Newton steps). */

@@ -4,14 +4,8 @@
  * @module
  */
 export * from "./tensor.ts";
-export {
-  type BackwardOptions,
-  enableGrad,
-  grad,
-  type GradOptions,
-  isGradEnabled,
-  noGrad,
-} from "./autograd.ts";
+export { type BackwardOptions, grad, type GradOptions } from "./autograd.ts";
+export { enableGrad, isGradEnabled, noGrad } from "./grad_mode.ts";
 export { TensorBase, type View } from "./base.ts";
 export { DeviceError, DtypeError, type Facts, ShapeError } from "./check.ts";
 export type { TensorOrNumber } from "./define.ts";
@@ -33,13 +27,26 @@ export {
   zerosLike,
 } from "./create.ts";
 export * from "./elementwise.ts";
+export * from "./arithmetic.ts";
+export * from "./power.ts";
+export * from "./choice.ts";
+export * from "./comparison.ts";
 export * from "./math.ts";
+export * from "./trigonometry.ts";
+export * from "./rounding.ts";
 export * from "./view.ts";
+export * from "./slice.ts";
+export * from "./arrange.ts";
 export * from "./reduce.ts";
+export * from "./extremum.ts";
 export * from "./softmax.ts";
 export * from "./contract.ts";
+export * from "./einsum.ts";
 export * from "./convolution.ts";
 export * from "./index.ts";
+export * from "./index_select.ts";
+export * from "./join.ts";
+export * from "./index_put.ts";
 export * from "./sort.ts";
 export * from "./random.ts";
 export * from "./activation.ts";
@@ -57,6 +64,8 @@ export * from "./products.ts";
 export * from "./gamma.ts";
 export * from "./dynamic.ts";
 export * from "./linalg.ts";
+export * from "./factors.ts";
+export * from "./pinv.ts";
 export * from "./gradcheck.ts";
 export type { WindowOptions } from "./windows.ts";
 export type { DType, TypedArray } from "./ir/dtype.ts";

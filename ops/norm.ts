@@ -1,24 +1,14 @@
 /** Lengths of vectors and sizes of matrices. */
 import { differentiable } from "./autograd.ts";
 import { broadcastShapes, DtypeError, normalizeAxes, rangeError, ShapeError } from "./check.ts";
-import {
-  abs,
-  clamp,
-  convert,
-  div,
-  eq,
-  mul,
-  ne,
-  pow,
-  sign,
-  sqrt,
-  square,
-  sub,
-  where,
-} from "./elementwise.ts";
+import { abs, convert, div, mul, sign, sub } from "./arithmetic.ts";
+import { clamp, where } from "./choice.ts";
+import { eq, ne } from "./comparison.ts";
+import { pow, sqrt, square } from "./power.ts";
 import { isFloat } from "./ir/dtype.ts";
-import { svdvals } from "./linalg.ts";
-import { amax, amin, type Axes, sum } from "./reduce.ts";
+import { svdvals } from "./factors.ts";
+import { amax, amin } from "./extremum.ts";
+import { type Axes, sum } from "./reduce.ts";
 import type { Tensor } from "./tensor.ts";
 import { expand, movedim, reshape, unsqueeze } from "./view.ts";
 

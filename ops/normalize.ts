@@ -1,7 +1,9 @@
 /** Normalization layers as functions. */
-import { noGrad } from "./autograd.ts";
+import { noGrad } from "./grad_mode.ts";
 import { DtypeError, rangeError, ShapeError } from "./check.ts";
-import { add, clamp, div, mul, mulAdd, neg, pow, rsqrt, square } from "./elementwise.ts";
+import { add, div, mul, mulAdd, neg } from "./arithmetic.ts";
+import { clamp } from "./choice.ts";
+import { pow, rsqrt, square } from "./power.ts";
 import { isFloat } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import { vectorNorm } from "./norm.ts";
@@ -9,7 +11,8 @@ import { normalizeRows } from "./normalize_kernels.ts";
 import { avgPool2d } from "./pool.ts";
 import { mean } from "./reduce.ts";
 import type { Tensor } from "./tensor.ts";
-import { padConstant, reshape } from "./view.ts";
+import { padConstant } from "./slice.ts";
+import { reshape } from "./view.ts";
 
 /** Scale and shift after normalizing. */
 export interface AffineOptions {

@@ -1,7 +1,8 @@
 /** Kernels of normalization: groups of elements brought to mean 0 and variance 1. */
 import type { GradientContext } from "./autograd.ts";
 import { apply, applyAll, type Attribute, defineOp, type OpDefinition } from "./define.ts";
-import { add, div, mul, neg, rsqrt, sqrt } from "./elementwise.ts";
+import { add, div, mul, neg } from "./arithmetic.ts";
+import { rsqrt, sqrt } from "./power.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import { type KernelOutput, type Reduction, sizeOf } from "./ir/kernel.ts";

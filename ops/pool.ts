@@ -1,9 +1,9 @@
 /** Pooling: the largest or the mean element of windows over spatial axes. */
 import { rangeError } from "./check.ts";
 import type { Sizes } from "./convolution.ts";
-import { pow } from "./elementwise.ts";
+import { pow } from "./power.ts";
 import { maxOver, meanOver } from "./pool_kernels.ts";
-import type { ValuesAndIndices } from "./reduce.ts";
+import type { ValuesAndIndices } from "./extremum.ts";
 import type { Tensor } from "./tensor.ts";
 import { adaptiveWindows, fixedWindows, type WindowOptions } from "./windows.ts";
 

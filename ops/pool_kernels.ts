@@ -1,12 +1,12 @@
 /** Kernels of pooling. */
 import { DtypeError } from "./check.ts";
 import { apply, applyAll, type Attribute, defineOp, type OpDefinition } from "./define.ts";
-import { mul } from "./elementwise.ts";
+import { mul } from "./arithmetic.ts";
 import { type DType, isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import type { Kernel, KernelOutput, Reduction } from "./ir/kernel.ts";
-import type { ValuesAndIndices } from "./reduce.ts";
+import type { ValuesAndIndices } from "./extremum.ts";
 import type { Tensor } from "./tensor.ts";
 import {
   coveringWindow,

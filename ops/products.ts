@@ -1,9 +1,11 @@
 /** Products of several tensors, composed of those in `contract.ts`. */
 import { broadcastShapes, normalizeAxis, ShapeError } from "./check.ts";
-import { addmm, einsum } from "./contract.ts";
-import { add, div, mul, sub } from "./elementwise.ts";
+import { addmm } from "./contract.ts";
+import { einsum } from "./einsum.ts";
+import { add, div, mul, sub } from "./arithmetic.ts";
 import type { Tensor } from "./tensor.ts";
-import { expand, roll } from "./view.ts";
+import { expand } from "./view.ts";
+import { roll } from "./arrange.ts";
 
 /** `input + value · a · b`, like `torch.addcmul`. */
 export function addcmul(

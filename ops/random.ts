@@ -9,8 +9,7 @@ import { apply, type Attribute, defineOp, type OpDefinition, type Operand } from
 import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
-import { argsort } from "./sort.ts";
-import { IndexMethods } from "./index.ts";
+import { argsort, SortMethods } from "./sort.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Seed and number of random calls so far; saving it makes a run resumable. */
@@ -312,7 +311,7 @@ export function multinomial(weights: Tensor, count: number, options: RandomOptio
 }
 
 /** Methods of tensors from this file. */
-export abstract class RandomMethods extends IndexMethods {
+export abstract class RandomMethods extends SortMethods {
   /** See the function `bernoulli`. */
   bernoulli(this: Tensor, options?: RandomOptions): Tensor {
     return bernoulli(this, options);

@@ -3,7 +3,8 @@ import { rangeError, ShapeError } from "./check.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.ts";
 import { applyTaps, cachedTable, type Tap, type TapTable } from "./taps.ts";
 import type { Tensor } from "./tensor.ts";
-import { padConstant, permute, reshape } from "./view.ts";
+import { padConstant } from "./slice.ts";
+import { permute, reshape } from "./view.ts";
 
 /** How positions between elements are filled. */
 export type InterpolationMode =

@@ -1,12 +1,17 @@
 /** Softmax and its logarithm: one kernel per direction. */
 import { normalizeAxis } from "./check.ts";
 import { apply, type Attribute, defineOp, type OpDefinition } from "./define.ts";
-import { add, convert, eq, log, mul, neg, sub, where } from "./elementwise.ts";
+import { add, convert, mul, neg, sub } from "./arithmetic.ts";
+import { eq } from "./comparison.ts";
+import { log } from "./power.ts";
+import { where } from "./choice.ts";
 import { type DType, isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import type { Reduction } from "./ir/kernel.ts";
 import { exp } from "./math.ts";
-import { amax, type Axes, ReduceMethods, sum } from "./reduce.ts";
+import { amax } from "./extremum.ts";
+import { type Axes, sum } from "./reduce.ts";
+import { ReduceMethods } from "./reduce_methods.ts";
 import { rowFrame } from "./rows.ts";
 import type { Tensor } from "./tensor.ts";
 import { reshape } from "./view.ts";

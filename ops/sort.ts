@@ -1,14 +1,18 @@
 /** Order and running combinations along an axis. */
 import { normalizeAxis, rangeError } from "./check.ts";
 import { apply, type Attribute, defineOp, type TensorOrNumber } from "./define.ts";
-import { convert, div, eq, le, lt, mul, where } from "./elementwise.ts";
+import { convert, div, mul } from "./arithmetic.ts";
+import { eq, le, lt } from "./comparison.ts";
+import { where } from "./choice.ts";
 import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import { type ScanKernel, sizeOf } from "./ir/kernel.ts";
-import { gather } from "./index.ts";
-import { sum, type ValuesAndIndices } from "./reduce.ts";
+import { gather, IndexMethods } from "./index.ts";
+import { sum } from "./reduce.ts";
+import type { ValuesAndIndices } from "./extremum.ts";
 import type { Tensor } from "./tensor.ts";
-import { contiguous, flip, movedim, reshape, slice, unsqueeze } from "./view.ts";
+import { contiguous, movedim, reshape, unsqueeze } from "./view.ts";
+import { flip, slice } from "./slice.ts";
 
 const SORT = defineOp<{ rows: number; length: number; descending: boolean }>({
   name: "sort",
@@ -193,4 +197,41 @@ export function searchsorted(
   const wide = unsqueeze(values, -1);
   const rows = ordered.ndim === 1 ? ordered : unsqueeze(ordered, -2);
   return sum(right ? le(rows, wide) : lt(rows, wide), -1);
+}
+
+/** Methods of tensors from this file. */
+export abstract class SortMethods extends IndexMethods {
+  /** See the function `sort`. */
+  sort(this: Tensor, dim?: number, options?: SortOptions): ValuesAndIndices {
+    return sort(this, dim, options);
+  }
+  /** See the function `argsort`. */
+  argsort(this: Tensor, dim?: number, options?: SortOptions): Tensor {
+    return argsort(this, dim, options);
+  }
+  /** See the function `topk`. */
+  topk(
+    this: Tensor,
+    k: number,
+    dim?: number,
+    options?: { largest?: boolean | undefined },
+  ): ValuesAndIndices {
+    return topk(this, k, dim, options);
+  }
+  /** See the function `median`. */
+  median(
+    this: Tensor,
+    dim: number,
+    options?: { keepdim?: boolean | undefined },
+  ): ValuesAndIndices {
+    return median(this, dim, options);
+  }
+  /** See the function `cumsum`. */
+  cumsum(this: Tensor, dim: number): Tensor {
+    return cumsum(this, dim);
+  }
+  /** See the function `cumprod`. */
+  cumprod(this: Tensor, dim: number): Tensor {
+    return cumprod(this, dim);
+  }
 }

@@ -1,5 +1,6 @@
 /** The class `Tensor`: a handle with all methods, and what takes values out of the device. */
-import { backward, type BackwardOptions, isGradEnabled } from "./autograd.ts";
+import { backward, type BackwardOptions } from "./autograd.ts";
+import { isGradEnabled } from "./grad_mode.ts";
 import { hostArray, registerCore, type View } from "./base.ts";
 import type { DeviceName } from "./backends/backend.ts";
 import { bytesOf, type DType, type TypedArray } from "./ir/dtype.ts";
@@ -11,13 +12,14 @@ import { currentTrace } from "./compile/trace.ts";
 import { stateError } from "./check.ts";
 import { fullOn, scalarOn } from "./create.ts";
 import type { TensorOrNumber } from "./define.ts";
-import { add, convert, div, mul, sub } from "./elementwise.ts";
+import { add, convert, div, mul, sub } from "./arithmetic.ts";
 import { assign } from "./inplace.ts";
 import { wholeTensor } from "./base.ts";
 import { formatTensor } from "./format.ts";
 import { ActivationMethods } from "./activation.ts";
 import { sumToShape } from "./reduce.ts";
-import { clone, contiguous, expand, padConstant } from "./view.ts";
+import { clone, contiguous, expand } from "./view.ts";
+import { padConstant } from "./slice.ts";
 
 /** Nested arrays of numbers, as `tolist` gives them. */
 export type NestedNumbers = number | boolean | NestedNumbers[];

@@ -52,7 +52,7 @@ import {
   unfoldImages,
   where,
 } from "../../ops/mod.ts";
-import { convert } from "../../ops/elementwise.ts";
+import { convert } from "../../ops/arithmetic.ts";
 import type { DeviceName } from "../../ops/mod.ts";
 
 /** A call on tensors of given shapes. */
