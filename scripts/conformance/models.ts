@@ -22,11 +22,11 @@ class SeedCnn extends nn.Module {
   }
 }
 
-/** Parameters by the formula of the case: sin(12.9898 j + 78.233 i) / √(size of a row). */
+/** Parameters by the formula of the case: sin(12.9898 j + 78.233 i) / √(size of a row, or of a bias). */
 function fillByFormula(model: nn.Module): void {
   const state: [string, Tensor][] = [];
   for (const [i, [name, p]] of model.namedParameters().entries()) {
-    const row = p.numel / p.shape[0]!;
+    const row = p.ndim > 1 ? p.numel / p.shape[0]! : p.numel;
     const values = Float64Array.from(
       { length: p.numel },
       (_, j) => Math.sin(12.9898 * j + 78.233 * i) / Math.sqrt(row),
