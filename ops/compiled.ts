@@ -1,7 +1,7 @@
 /** `compile`: a function of tensors, traced once per input shapes and replayed as a plan. */
 import { isDetectingAnomaly } from "./anomaly.ts";
 import { isGradEnabled } from "./grad_mode.ts";
-import { core, isContiguous, wholeTensor } from "./base.ts";
+import { core, isContiguous, makeTensor, wholeTensor } from "./base.ts";
 import type { Backend } from "./backends/backend.ts";
 import { shapeText, stateError } from "./check.ts";
 import { backendOr } from "./compile/devices.ts";
@@ -197,12 +197,17 @@ function packOf(trace: Trace, value: Value): { node: PackNode; offset: number } 
 function keepGradients(trace: Trace): GradientEffect[] {
   const effects: GradientEffect[] = [];
   const packs = new Map<PackNode, Storage>();
+  const shared = new Map<Storage, Storage>();
   for (const [holder, before] of trace.gradients) {
     const tensor = holder as Tensor;
     const after = tensor.grad;
     if (after === before || (after && after.storage.buffer)) continue;
     if (!after) {
       effects.push({ holder: tensor, after });
+      continue;
+    }
+    if (after.storage.size > after.numel && isContiguous(after)) {
+      effects.push({ holder: tensor, after: viewOfShared(trace, shared, after) });
       continue;
     }
     const value = wholeValue(trace, after);
@@ -213,6 +218,17 @@ function keepGradients(trace: Trace): GradientEffect[] {
     effects.push({ holder: tensor, after: keep });
   }
   return effects;
+}
+
+/** Gradients that are views of one array (clipped ones) stay views of it. */
+function viewOfShared(trace: Trace, shared: Map<Storage, Storage>, after: Tensor): Tensor {
+  let storage = shared.get(after.storage);
+  if (!storage) {
+    storage = allocateStorage(trace.backend, after.dtype, after.storage.size);
+    trace.adopt(storage, trace.valueOf(after.storage));
+    shared.set(after.storage, storage);
+  }
+  return makeTensor(storage, after);
 }
 
 function viewOfPack(
@@ -457,4 +473,47 @@ export function hostScalar(
   const key = `host scalar ${hostScalarCount++}`;
   const value = trace.hostInput(key, "float32", [], () => Float32Array.of(read()));
   return wholeTensor(trace.storageOf(value), []);
+}
+
+/** Most scalars that share one array. */
+const SCALARS_PER_ARRAY = 16;
+
+/**
+ * Scalars like those of `hostScalar` that share one array of the plan, so that a kernel which reads
+ * many of them binds one buffer.
+ */
+export class HostScalars {
+  readonly #like: Tensor;
+  #reads: (() => number)[] = [];
+  #array: Tensor | undefined;
+
+  /** @param like A tensor on the same device. */
+  constructor(like: Tensor) {
+    this.#like = like;
+  }
+
+  /**
+   * One more scalar.
+   *
+   * @param read Gives the current value.
+   * @returns A 0-dimensional float32 tensor.
+   */
+  add(read: () => number): Tensor {
+    const trace = currentTrace();
+    const { backend } = this.#like.storage;
+    if (!trace || trace.backend !== backend) return hostScalar(read, { like: this.#like });
+    if (!this.#array || this.#reads.length === SCALARS_PER_ARRAY) {
+      const reads: (() => number)[] = [];
+      const produce = () => {
+        const values = new Float32Array(SCALARS_PER_ARRAY);
+        for (const [i, value] of reads.entries()) values[i] = value();
+        return values;
+      };
+      const key = `host scalars ${hostScalarCount++}`;
+      const value = trace.hostInput(key, "float32", [SCALARS_PER_ARRAY], produce);
+      this.#array = wholeTensor(trace.storageOf(value), [SCALARS_PER_ARRAY]);
+      this.#reads = reads;
+    }
+    return this.#array.select(0, this.#reads.push(read) - 1);
+  }
 }

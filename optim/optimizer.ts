@@ -1,6 +1,6 @@
 import { noGrad, type Tensor } from "../ops/mod.ts";
 import { rangeError, stateError } from "../ops/check.ts";
-import { compile, hostScalar } from "../ops/compiled.ts";
+import { compile, HostScalars } from "../ops/compiled.ts";
 import { guarded } from "../ops/guard.ts";
 import { Bucket, type RuleTensors, type StatePlan, type Updated } from "./_bucket.ts";
 import { pythonName, scriptName } from "./_names.ts";
@@ -165,11 +165,12 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
     if (known) return known;
     const update = compile((gradients: Tensor, active: string): void => {
       const tensors = bucket.tensors(gradients, active);
+      const scalars = new HostScalars(tensors.p);
       const input: RuleInput<S> = {
         ...tensors,
         when: (condition) => guarded(() => condition(group)),
         constant: (read) => guarded(() => read(group)),
-        scalar: (read) => hostScalar(() => read(group), { like: tensors.p }),
+        scalar: (read) => scalars.add(() => read(group)),
       };
       bucket.commit(gradients, active, noGrad(() => this.rule(input)));
     }, { name: `${this.#name}.step` });
