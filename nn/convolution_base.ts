@@ -1,5 +1,5 @@
 import type { Sizes } from "../ops/mod.ts";
-import { perAxis } from "../ops/convolution.ts";
+import { perAxis } from "../ops/spatial.ts";
 import { checkCount, checkDivides } from "./_check.ts";
 import { fanBound, uniformParameter } from "./_factory.ts";
 import { type FactoryOptions, Module } from "./module.ts";

@@ -10,7 +10,8 @@ import {
   tensor,
   where,
 } from "../ops/mod.ts";
-import { reduceLoss, type Reduction } from "../ops/loss.ts";
+import { reduceLoss } from "../ops/loss_reduce.ts";
+import type { Reduction } from "../ops/loss.ts";
 import { Module } from "./module.ts";
 
 /** Options of {@linkcode ctcLoss}. */

@@ -4,7 +4,8 @@ import { apply, defineOp, type OpDefinition } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import { MathMethods } from "./math.ts";
-import { chunk, embed, flip, narrow, select, slice, split, unbind } from "./slice.ts";
+import { chunk, flip, narrow, select, slice, split, unbind } from "./slice.ts";
+import { embed } from "./embed.ts";
 import type { Tensor } from "./tensor.ts";
 import {
   clone,
@@ -19,8 +20,8 @@ import {
   transpose,
   unflatten,
   unsqueeze,
-  viewOf,
 } from "./view.ts";
+import { viewOf } from "./view_of.ts";
 
 /** The diagonal of two axes as a last axis, like `torch.diagonal`. */
 export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {

@@ -1,5 +1,6 @@
 /** Choosing between values, element by element: extrema, limits, conditions. */
-import { add, convert, mul } from "./arithmetic.ts";
+import { add, mul } from "./arithmetic.ts";
+import { convert } from "./convert.ts";
 import { core } from "./base.ts";
 import { broadcastShapes } from "./check.ts";
 import { eq, ge, gt, le, logicalAnd, logicalNot, logicalOr, lt } from "./comparison.ts";

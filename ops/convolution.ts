@@ -1,7 +1,8 @@
 /** Convolutions in one to three spatial axes. */
-import { DtypeError, ShapeError, shapeText } from "./check.ts";
+import { DtypeError, ShapeError } from "./check.ts";
 import { CONVOLUTION } from "./convolution_kernels.ts";
 import { apply } from "./define.ts";
+import { perAxis } from "./spatial.ts";
 import type { Tensor } from "./tensor.ts";
 import { reshape } from "./view.ts";
 
@@ -20,31 +21,6 @@ export interface ConvolutionOptions {
   dilation?: Sizes | undefined;
   /** Blocks of channels that do not see each other. @default 1 */
   groups?: number | undefined;
-}
-
-/** One number per spatial axis. */
-export function perAxis(
-  op: string,
-  name: string,
-  value: Sizes | undefined,
-  rank: number,
-  missing: number,
-): number[] {
-  if (value === undefined) return new Array<number>(rank).fill(missing);
-  const list = typeof value === "number" ? [value] : value;
-  if (list.length !== 1 && list.length !== rank) {
-    throw new ShapeError(op, `${name} has ${list.length} numbers for ${rank} spatial dimensions`, {
-      [name]: list,
-    });
-  }
-  for (const v of list) {
-    if (
-      !Number.isInteger(v) || v < 0 || (v === 0 && name !== "padding" && name !== "outputPadding")
-    ) {
-      throw new RangeError(`${op}: ${name} ${shapeText(list)} is not allowed`);
-    }
-  }
-  return list.length === rank ? [...list] : new Array<number>(rank).fill(list[0]!);
 }
 
 function checkOperands(op: string, input: Tensor, weight: Tensor, rank: number): void {

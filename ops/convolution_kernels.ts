@@ -2,7 +2,7 @@
 import { apply, type Attribute, defineOp, type OpDefinition, type Operand } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
-import type { ContractKernel, ConvolutionGeometry } from "./ir/kernel.ts";
+import { type ContractKernel, type ConvolutionGeometry, sizeOf } from "./ir/kernel.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Sizes that all three roles share. */
@@ -68,13 +68,43 @@ function outputPosition(
   return { at, guard };
 }
 
+const PLACES = [
+  "x",
+  "w",
+  "dy",
+  "xOffset",
+  "wOffset",
+  "dyOffset",
+  "xImage",
+  "dyImage",
+] as const;
+
+/** Whether each image lies without gaps, whatever is between them. */
+function hasPlainImages({ shape, strides }: Operand): boolean {
+  let step = 1;
+  for (let d = shape.length - 1; d > 0; d--) {
+    if (shape[d] !== 1 && strides[d] !== step) return false;
+    step *= shape[d]!;
+  }
+  return strides[0]! >= step;
+}
+
 function slotsOf(
   role: Role,
   operands: readonly Operand[],
-): Pick<ConvolutionGeometry, "x" | "w" | "dy" | "xOffset" | "wOffset" | "dyOffset"> {
+): Pick<ConvolutionGeometry, (typeof PLACES)[number]> {
   const names = { forward: ["x", "w"], input: ["dy", "w"], weight: ["x", "dy"] }[role];
   const found = Object.fromEntries(operands.map((operand, i) => [names[i]!, operand]));
-  const slot = (name: string) => found[name]?.contiguous ? found[name].slot : undefined;
+  const image = (name: string) => {
+    const { shape = [], strides = [] } = found[name] ?? {};
+    return shape[0] === 1 ? sizeOf(shape) : strides[0] ?? 0;
+  };
+  const slot = (name: string) => {
+    const operand = found[name];
+    if (operand === undefined) return undefined;
+    const plain = operand.contiguous || (name !== "w" && hasPlainImages(operand));
+    return plain ? operand.slot : undefined;
+  };
   const offset = (name: string) => found[name]?.base ?? 0;
   return {
     x: slot("x"),
@@ -83,6 +113,8 @@ function slotsOf(
     xOffset: offset("x"),
     wOffset: offset("w"),
     dyOffset: offset("dy"),
+    xImage: image("x"),
+    dyImage: image("dy"),
   };
 }
 

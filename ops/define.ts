@@ -32,6 +32,8 @@ export interface Operand {
   readonly shape: readonly number[];
   /** The element at coordinates, as an expression over the kernel's axes. */
   at(coordinates: readonly Expr[], guard?: Expr | undefined): Expr;
+  /** Elements between neighbours along each axis. */
+  readonly strides: readonly number[];
   /** Whether elements lie row-major without gaps. */
   readonly contiguous: boolean;
   /** Element of the bound array at which coordinates 0, 0, … lie. */
@@ -92,6 +94,7 @@ function operandOf(x: Tensor, slot: number, base: number): Operand {
   return {
     dtype,
     shape,
+    strides,
     slot,
     contiguous: isContiguous(x),
     base,

@@ -1,7 +1,7 @@
 /** Einstein summation and what is composed of it. */
 import { diagonal } from "./arrange.ts";
 import { ShapeError } from "./check.ts";
-import { contract, LETTERS } from "./contract.ts";
+import { contract, LETTERS } from "./contract_kernel.ts";
 import { sum } from "./reduce.ts";
 import type { Tensor } from "./tensor.ts";
 import { expand, permute } from "./view.ts";

@@ -1,5 +1,6 @@
 /** Largest and smallest elements over axes, and where they are. */
-import { convert, div, mul } from "./arithmetic.ts";
+import { convert } from "./convert.ts";
+import { div, mul } from "./arithmetic.ts";
 import { core } from "./base.ts";
 import { normalizeAxes, normalizeAxis, ShapeError } from "./check.ts";
 import { where } from "./choice.ts";
@@ -7,7 +8,8 @@ import { eq, logicalNot, ne } from "./comparison.ts";
 import { apply, applyAll, defineOp } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import { sizeOf } from "./ir/kernel.ts";
-import { type Axes, keep, type ReduceAttributes, reduceKernel, spread, sum } from "./reduce.ts";
+import { type Axes, sum } from "./reduce.ts";
+import { keep, type ReduceAttributes, reduceKernel, spread } from "./reduce_kernels.ts";
 import { isnan } from "./rounding.ts";
 import type { Tensor } from "./tensor.ts";
 import { reshape, unsqueeze } from "./view.ts";

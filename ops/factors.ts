@@ -7,7 +7,7 @@ import { matmul } from "./contract.ts";
 import { eye } from "./create.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import { cat } from "./join.ts";
-import { solveStack } from "./linalg.ts";
+import { solveStack } from "./solve_stack.ts";
 import { choleskyFactor, qrFactors, singularValues, symmetricEigen } from "./linalg_host.ts";
 import { forMatrices, matrixSizes, onHost, squareSize, T } from "./linalg_stack.ts";
 import { slice } from "./slice.ts";

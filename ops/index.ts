@@ -1,5 +1,5 @@
 /** Elements picked and placed along one axis; indexing as methods of tensors. */
-import { convert } from "./arithmetic.ts";
+import { convert } from "./convert.ts";
 import { core } from "./base.ts";
 import { normalizeAxis, ShapeError } from "./check.ts";
 import { where } from "./choice.ts";

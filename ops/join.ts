@@ -1,5 +1,5 @@
 /** Tensors joined along an axis, and repetition. */
-import { convert } from "./arithmetic.ts";
+import { convert } from "./convert.ts";
 import { recordGradient } from "./autograd.ts";
 import { wholeTensor } from "./base.ts";
 import { normalizeAxis, ShapeError } from "./check.ts";

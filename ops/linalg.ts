@@ -2,19 +2,21 @@
  * Linear algebra, like `torch.linalg`. Factors are computed on the host in float64, so the device must
  * be one that can be read at once, and a compiled function cannot contain these; gradients are ops.
  */
-import { add, convert, mul, neg } from "./arithmetic.ts";
-import { differentiable, differentiableAll } from "./autograd.ts";
-import { broadcastShapes, rangeError, ShapeError, stateError } from "./check.ts";
+import { add, mul } from "./arithmetic.ts";
+import { differentiableAll } from "./autograd.ts";
+import { broadcastShapes, rangeError, ShapeError } from "./check.ts";
 import { where } from "./choice.ts";
 import { eq } from "./comparison.ts";
 import { matmul } from "./contract.ts";
+import { convert } from "./convert.ts";
 import { eye } from "./create.ts";
 import { isFloat } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
-import { logDeterminant, solveMatrix } from "./linalg_host.ts";
+import { logDeterminant } from "./linalg_host.ts";
 import { forMatrices, onHost, squareSize, T } from "./linalg_stack.ts";
 import { exp } from "./math.ts";
 import { log } from "./power.ts";
+import { solveStack } from "./solve_stack.ts";
 import type { Tensor } from "./tensor.ts";
 import { expand, reshape, unsqueeze } from "./view.ts";
 
@@ -38,26 +40,6 @@ export function solve(a: Tensor, b: Tensor): Tensor {
   const matrices = expand(a, [...batch, n, n]);
   const x = solveStack(matrices, expand(right, [...batch, n, right.size(-1)]));
   return vector ? reshape(x, x.shape.slice(0, -1)) : x;
-}
-
-/** `solve` for stacks of equal batch axes. */
-export function solveStack(a: Tensor, b: Tensor): Tensor {
-  return differentiable("solve", null, [a, b], () => {
-    const n = a.size(-1), columns = b.size(-1);
-    const { values, make } = onHost(a);
-    const right = onHost(b).values, x = new Float64Array(right.length);
-    forMatrices(values, n * n, sizeOf(a.shape.slice(0, -2)), (matrix, i) => {
-      const side = right.subarray(i * n * columns, (i + 1) * n * columns);
-      const solution = solveMatrix(matrix, n, side, columns);
-      if (!solution) throw stateError("solve", `matrix ${i} is singular`);
-      x.set(solution, i * n * columns);
-    });
-    return make(x, b.shape);
-  }, (c) => {
-    // gB = A⁻ᵀ gX, gA = −gB Xᵀ
-    const right = solveStack(T(c.input(0)), c.grad());
-    return [c.needs(0) ? neg(matmul(right, T(c.output()))) : undefined, right];
-  }, "both");
 }
 
 /** Inverse of square matrices, like `torch.linalg.inv`. @throws {Error} If a matrix is singular. */

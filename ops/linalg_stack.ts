@@ -1,5 +1,5 @@
 /** Stacks of matrices on the host. */
-import { convert } from "./arithmetic.ts";
+import { convert } from "./convert.ts";
 import { ShapeError } from "./check.ts";
 import { fromValues } from "./create.ts";
 import { isFloat } from "./ir/dtype.ts";

@@ -1,16 +1,17 @@
 /** Losses over classes: scores or probabilities against labels. */
-import { DtypeError, rangeError, ShapeError } from "./check.ts";
 import { logsigmoid } from "./activation.ts";
-import { applyElementwise, defineElementwise } from "./define.ts";
 import { add, div, mul, neg, sub } from "./arithmetic.ts";
+import { DtypeError, rangeError, ShapeError } from "./check.ts";
 import { clamp } from "./choice.ts";
-import { log } from "./power.ts";
+import { applyElementwise, defineElementwise } from "./define.ts";
 import { isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import { checkLabelDtype, checkLabelRange } from "./labels.ts";
 import { crossEntropyRows, nllRows, type RowLosses } from "./loss_kernels.ts";
+import { reduceLoss } from "./loss_reduce.ts";
 import { log1p } from "./math.ts";
+import { log } from "./power.ts";
 import { mean, sum } from "./reduce.ts";
 import { logSoftmax } from "./softmax.ts";
 import type { Tensor } from "./tensor.ts";
@@ -23,14 +24,6 @@ export type Reduction = "mean" | "sum" | "none";
 export interface LossOptions {
   /** What becomes of the losses of single elements. @default "mean" */
   reduction?: Reduction | undefined;
-}
-
-/** Applies a reduction. */
-export function reduceLoss(op: string, losses: Tensor, reduction: Reduction = "mean"): Tensor {
-  if (reduction === "none") return losses;
-  if (reduction === "sum") return sum(losses);
-  if (reduction === "mean") return mean(losses);
-  throw rangeError(op, `reduction "${reduction}" is not one of mean, sum, none`);
 }
 
 /** Options of losses with integer labels. */

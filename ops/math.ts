@@ -1,5 +1,5 @@
 /** Exponentials, logarithms and their relatives, element by element. */
-import { abs, add, div, mul, neg, sign, sub } from "./arithmetic.ts";
+import { abs, add, div, mul, neg, rsub, sign, sub } from "./arithmetic.ts";
 import { where } from "./choice.ts";
 import { eq, ge, gt, lt, ne } from "./comparison.ts";
 import { applyElementwise, defineElementwise, type TensorOrNumber } from "./define.ts";
@@ -22,11 +22,6 @@ import {
   sinh,
   tan,
 } from "./trigonometry.ts";
-
-/** `1 − x`. */
-export function sub1(x: Tensor): Tensor {
-  return add(neg(x), 1);
-}
 
 /** Logistic function without overflow: `e^−x` of a large negative x is infinite, and 1 / ∞ is 0. */
 function logistic(x: Expr): Expr {
@@ -81,7 +76,7 @@ const TANH = defineElementwise({
   dtypes: "float",
   scalar: (x) => e.call("tanh", [x]),
   saves: "output",
-  gradient: (c) => [mul(c.grad(), sub1(square(c.output())))],
+  gradient: (c) => [mul(c.grad(), rsub(square(c.output()), 1))],
   domain: [-3, 3],
 });
 
@@ -123,7 +118,7 @@ const SIGMOID = defineElementwise({
   dtypes: "float",
   scalar: (x) => logistic(x),
   saves: "output",
-  gradient: (c) => [mul(c.grad(), mul(c.output(), sub1(c.output())))],
+  gradient: (c) => [mul(c.grad(), mul(c.output(), rsub(c.output(), 1)))],
   domain: [-5, 5],
 });
 
@@ -164,7 +159,7 @@ export function logaddexp(input: Tensor, other: Tensor): Tensor {
 
 /** Inverse of the error function, like `torch.erfinv` (Giles 2010, then two Newton steps). */
 export function erfinv(x: Tensor): Tensor {
-  const w = neg(log(mul(sub1(x), add(x, 1))));
+  const w = neg(log(mul(rsub(x, 1), add(x, 1))));
   const central = polynomial(sub(w, 2.5), [
     2.81022636e-08,
     3.43273939e-07,

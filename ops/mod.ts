@@ -39,6 +39,7 @@ export * from "./slice.ts";
 export * from "./arrange.ts";
 export * from "./reduce.ts";
 export * from "./extremum.ts";
+export * from "./reduce_methods.ts";
 export * from "./softmax.ts";
 export * from "./contract.ts";
 export * from "./einsum.ts";

@@ -1,7 +1,8 @@
 /** Lengths of vectors and sizes of matrices. */
 import { differentiable } from "./autograd.ts";
 import { broadcastShapes, DtypeError, normalizeAxes, rangeError, ShapeError } from "./check.ts";
-import { abs, convert, div, mul, sign, sub } from "./arithmetic.ts";
+import { abs, div, mul, sign, sub } from "./arithmetic.ts";
+import { convert } from "./convert.ts";
 import { clamp, where } from "./choice.ts";
 import { eq, ne } from "./comparison.ts";
 import { pow, sqrt, square } from "./power.ts";

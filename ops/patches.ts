@@ -1,6 +1,7 @@
 /** Images as columns of patches and back. */
 import { ShapeError } from "./check.ts";
-import { perAxis, type Sizes } from "./convolution.ts";
+import { perAxis } from "./spatial.ts";
+import type { Sizes } from "./convolution.ts";
 import { apply, type Attribute, defineOp, type OpDefinition } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";

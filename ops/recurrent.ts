@@ -4,7 +4,7 @@
  * backward; the weight's gradient is one matrix product after.
  */
 import { ShapeError } from "./check.ts";
-import { contract } from "./contract.ts";
+import { contract } from "./contract_kernel.ts";
 import type { GradientContext } from "./autograd.ts";
 import type { Attribute } from "./define.ts";
 import type { DType } from "./ir/dtype.ts";

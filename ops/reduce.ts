@@ -1,50 +1,16 @@
 /** Reductions over axes: sums, products and what is composed of them. */
-import { convert, div, mul, sub } from "./arithmetic.ts";
+import { div, mul, sub } from "./arithmetic.ts";
 import { DtypeError, normalizeAxes } from "./check.ts";
 import { where } from "./choice.ts";
 import { eq, ne } from "./comparison.ts";
-import { apply, type Attribute, defineOp, type Operand } from "./define.ts";
+import { convert } from "./convert.ts";
+import { apply, defineOp } from "./define.ts";
 import { type DType, isFloat } from "./ir/dtype.ts";
-import * as e from "./ir/expr.ts";
-import { type ReduceKernel, type ReduceOp, sizeOf } from "./ir/kernel.ts";
+import { sizeOf } from "./ir/kernel.ts";
 import { sqrt, square } from "./power.ts";
+import { keep, type ReduceAttributes, reduceKernel, spread } from "./reduce_kernels.ts";
 import { isnan } from "./rounding.ts";
-import { rowFrame } from "./rows.ts";
 import type { Tensor } from "./tensor.ts";
-import { expand, reshape } from "./view.ts";
-
-/** Axes that a kernel reduces. */
-export interface ReduceAttributes {
-  readonly [name: string]: Attribute;
-  readonly axes: readonly number[];
-}
-
-/** A kernel that reduces `axes` of an array by one or more operations. */
-export function reduceKernel(
-  x: Operand,
-  axes: readonly number[],
-  ops: readonly ReduceOp[],
-  dtype: DType,
-): ReduceKernel {
-  const { shape, reduce, coordinates } = rowFrame(x, axes);
-  const body = e.cast(x.at(coordinates), dtype);
-  const reductions = ops.map((op) => ({
-    op,
-    body,
-    dtype: op.startsWith("arg") ? "int32" as const : dtype,
-  }));
-  const outputs = reductions.map((r, i) => ({
-    dtype: r.dtype,
-    value: e.acc(i, r.dtype),
-    index: undefined,
-  }));
-  return { kind: "reduce", shape, reduce, inputs: [{ dtype: x.dtype }], reductions, outputs };
-}
-
-/** Inserts the reduced axes again as size 1 and repeats to the input's shape. */
-export function spread(y: Tensor, axes: readonly number[], shape: readonly number[]): Tensor {
-  return expand(reshape(y, shape.map((s, d) => axes.includes(d) ? 1 : s)), shape);
-}
 
 const SUM = defineOp<ReduceAttributes & { readonly dtype: DType }>({
   name: "sum",
@@ -69,16 +35,6 @@ export interface ReduceOptions {
 /** Axes of a reduction: one, several, or all when missing. */
 export type Axes = number | readonly number[] | undefined | null;
 
-/** The reduced axes put back with size 1, if asked for. */
-export function keep(
-  y: Tensor,
-  axes: readonly number[],
-  shape: readonly number[],
-  keepdim: boolean | undefined,
-): Tensor {
-  return keepdim ? reshape(y, shape.map((s, d) => axes.includes(d) ? 1 : s)) : y;
-}
-
 /**
  * Sum over axes, like `torch.sum`. Integers and bools add up in int32.
  *
@@ -100,16 +56,6 @@ export function sum(x: Tensor, dim?: Axes, options: ReduceOptions = {}): Tensor 
   const dtype = options.dtype ?? (x.dtype === "bool" ? "int32" : x.dtype);
   if (axes.length === 0) return convert(x, dtype);
   return keep(apply(SUM, [x], { axes, dtype }), axes, x.shape, options.keepdim);
-}
-
-/** Sums over the axes along which `shape` was broadcast, so that the result has that shape. */
-export function sumToShape(x: Tensor, shape: readonly number[]): Tensor {
-  const skip = x.ndim - shape.length;
-  const axes: number[] = [];
-  for (let d = 0; d < x.ndim; d++) {
-    if (d < skip || (shape[d - skip] === 1 && x.shape[d] !== 1)) axes.push(d);
-  }
-  return axes.length ? reshape(sum(x, axes), shape) : x;
 }
 
 function floating(op: string, x: Tensor, dtype: DType | undefined): Tensor {

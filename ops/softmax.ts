@@ -1,7 +1,8 @@
 /** Softmax and its logarithm: one kernel per direction. */
 import { normalizeAxis } from "./check.ts";
 import { apply, type Attribute, defineOp, type OpDefinition } from "./define.ts";
-import { add, convert, mul, neg, sub } from "./arithmetic.ts";
+import { add, mul, neg, sub } from "./arithmetic.ts";
+import { convert } from "./convert.ts";
 import { eq } from "./comparison.ts";
 import { log } from "./power.ts";
 import { where } from "./choice.ts";

@@ -1,7 +1,8 @@
 /** Order and running combinations along an axis. */
 import { normalizeAxis, rangeError } from "./check.ts";
 import { apply, type Attribute, defineOp, type TensorOrNumber } from "./define.ts";
-import { convert, div, mul } from "./arithmetic.ts";
+import { convert } from "./convert.ts";
+import { div, mul } from "./arithmetic.ts";
 import { eq, le, lt } from "./comparison.ts";
 import { where } from "./choice.ts";
 import type { DType } from "./ir/dtype.ts";

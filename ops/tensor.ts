@@ -12,12 +12,13 @@ import { currentTrace } from "./compile/trace.ts";
 import { stateError } from "./check.ts";
 import { fullOn, scalarOn } from "./create.ts";
 import type { TensorOrNumber } from "./define.ts";
-import { add, convert, div, mul, sub } from "./arithmetic.ts";
+import { add, div, mul, sub } from "./arithmetic.ts";
+import { convert } from "./convert.ts";
 import { assign } from "./inplace.ts";
 import { wholeTensor } from "./base.ts";
 import { formatTensor } from "./format.ts";
 import { ActivationMethods } from "./activation.ts";
-import { sumToShape } from "./reduce.ts";
+import { sumToShape } from "./sum_to_shape.ts";
 import { clone, contiguous, expand } from "./view.ts";
 import { padConstant } from "./slice.ts";
 

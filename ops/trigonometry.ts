@@ -1,10 +1,10 @@
 /** Trigonometric and hyperbolic functions, element by element. */
-import { add, div, mul, neg, sub } from "./arithmetic.ts";
+import { add, div, mul, neg, rsub, sub } from "./arithmetic.ts";
 import { where } from "./choice.ts";
 import { eq } from "./comparison.ts";
 import { applyElementwise, defineElementwise, type TensorOrNumber } from "./define.ts";
 import * as e from "./ir/expr.ts";
-import { exp, expm1, log1p, sub1 } from "./math.ts";
+import { exp, expm1, log1p } from "./math.ts";
 import { sqrt, square } from "./power.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -55,7 +55,7 @@ const ASIN = defineElementwise({
   dtypes: "float",
   scalar: (x) => e.call("asin", [x]),
   saves: "inputs",
-  gradient: (c) => [div(c.grad(), sqrt(sub1(square(c.input(0)))))],
+  gradient: (c) => [div(c.grad(), sqrt(rsub(square(c.input(0)), 1)))],
   domain: [-0.9, 0.9],
 });
 
@@ -69,7 +69,7 @@ const ACOS = defineElementwise({
   dtypes: "float",
   scalar: (x) => e.call("acos", [x]),
   saves: "inputs",
-  gradient: (c) => [neg(div(c.grad(), sqrt(sub1(square(c.input(0))))))],
+  gradient: (c) => [neg(div(c.grad(), sqrt(rsub(square(c.input(0)), 1))))],
   domain: [-0.9, 0.9],
 });
 

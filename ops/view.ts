@@ -1,6 +1,5 @@
 /** Other ways to see the same elements. */
-import { type GradientContext, recordGradient } from "./autograd.ts";
-import { contiguousStrides, core, isContiguous, makeTensor, type View } from "./base.ts";
+import { contiguousStrides, core, isContiguous, makeTensor } from "./base.ts";
 import {
   checkSizes,
   normalizeAxes,
@@ -9,22 +8,11 @@ import {
   ShapeError,
   shapeText,
 } from "./check.ts";
-import { apply, type Attribute, defineOp } from "./define.ts";
+import { apply, defineOp } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import type { Tensor } from "./tensor.ts";
-
-/** A view of `x`'s storage, with the gradient that undoes it. */
-export function viewOf(
-  name: string,
-  x: Tensor,
-  view: View,
-  gradient: (context: GradientContext<Attribute>) => Tensor,
-): Tensor {
-  const y = makeTensor(x.storage, view);
-  recordGradient(name, null, (c) => [gradient(c)], [x], [y], "none");
-  return y;
-}
+import { viewOf } from "./view_of.ts";
 
 const COPY = defineOp<null>({
   name: "contiguous",

@@ -1,6 +1,7 @@
 /** Windows over spatial axes: where they lie, and which of them cover a position. */
 import { rangeError, ShapeError } from "./check.ts";
-import { perAxis, type Sizes } from "./convolution.ts";
+import { perAxis } from "./spatial.ts";
+import type { Sizes } from "./convolution.ts";
 import type { Attribute } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";

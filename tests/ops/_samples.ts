@@ -9,7 +9,6 @@ import {
   batchNorm,
   cat,
   clone,
-  contract,
   conv1d,
   conv2d,
   convTranspose2d,
@@ -19,7 +18,6 @@ import {
   cumsum,
   diag,
   diagonal,
-  embed,
   embedding,
   flip,
   foldImages,
@@ -52,7 +50,9 @@ import {
   unfoldImages,
   where,
 } from "../../ops/mod.ts";
-import { convert } from "../../ops/arithmetic.ts";
+import { convert } from "../../ops/convert.ts";
+import { contract } from "../../ops/contract_kernel.ts";
+import { embed } from "../../ops/embed.ts";
 import type { DeviceName } from "../../ops/mod.ts";
 
 /** A call on tensors of given shapes. */

@@ -1,0 +1,28 @@
+/** Settings of spatial axes. */
+import { ShapeError, shapeText } from "./check.ts";
+import type { Sizes } from "./convolution.ts";
+
+/** One number per spatial axis. */
+export function perAxis(
+  op: string,
+  name: string,
+  value: Sizes | undefined,
+  rank: number,
+  missing: number,
+): number[] {
+  if (value === undefined) return new Array<number>(rank).fill(missing);
+  const list = typeof value === "number" ? [value] : value;
+  if (list.length !== 1 && list.length !== rank) {
+    throw new ShapeError(op, `${name} has ${list.length} numbers for ${rank} spatial dimensions`, {
+      [name]: list,
+    });
+  }
+  for (const v of list) {
+    if (
+      !Number.isInteger(v) || v < 0 || (v === 0 && name !== "padding" && name !== "outputPadding")
+    ) {
+      throw new RangeError(`${op}: ${name} ${shapeText(list)} is not allowed`);
+    }
+  }
+  return list.length === rank ? [...list] : new Array<number>(rank).fill(list[0]!);
+}
