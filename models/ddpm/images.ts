@@ -1,0 +1,189 @@
+/**
+ * Images to learn from: MNIST and its relatives from IDX files, or a folder of PNG and JPEG files.
+ *
+ * @module
+ */
+import {
+  centerCrop,
+  Compose,
+  createImage,
+  type Dataset,
+  type FloatImage,
+  Grayscale,
+  type Image,
+  type LabeledImages,
+  loadEmnist,
+  loadFashionMnist,
+  loadMnist,
+  MapDataset,
+  Normalize,
+  resize,
+  ToTensor,
+} from "@tensaurus/core/data";
+import { decodePicture } from "../kit/picture.ts";
+import { UsageError } from "../kit/settings.ts";
+
+/** Names of the data sets. */
+export const DATA_SETS = ["mnist", "fashion", "emnist", "folder"] as const;
+
+/** Splits of EMNIST. */
+export const SPLITS = ["digits", "letters", "balanced", "bymerge", "byclass", "mnist"] as const;
+
+/** Every how many images of a folder one is kept for evaluation. */
+const HELD_OUT = 10;
+
+/** Names of unreadable files that are printed; the others are counted. */
+const NAMED = 5;
+
+/** Which images, and in what form. */
+export interface ImageSettings {
+  /** One of {@linkcode DATA_SETS}. */
+  data: string;
+  /** Folder with IDX files or images; empty takes MNIST from its package. */
+  dataFolder: string;
+  /** Split of EMNIST. */
+  emnistSplit: string;
+  /** Side to which images are resized, their middle cut out. */
+  imageSize: number;
+  /** 1 gray, 3 colours. */
+  channels: number;
+  /** Images that are used, from the first on; 0 for all. */
+  images: number;
+}
+
+/** Images with a class each. */
+export interface LabeledSet extends Dataset<[Image, number]> {
+  /** Names of the classes; a folder without sub-folders has one without a name. */
+  readonly classes: readonly string[];
+}
+
+/**
+ * Opens the images.
+ *
+ * @param settings Which images.
+ * @param training Those for training, or those kept for evaluation.
+ * @param note Tells of files that cannot be read.
+ * @returns Images of the wanted size and channels.
+ * @throws {UsageError} If no image is left, or a folder is missing.
+ */
+export async function openImages(
+  settings: ImageSettings,
+  training: boolean,
+  note: (text: string) => void = console.error,
+): Promise<LabeledSet> {
+  const { data, dataFolder, imageSize, channels } = settings;
+  if (data === "folder") return limited(await openFolder(settings, training, note), settings);
+  if (data !== "mnist" && dataFolder === "") {
+    throw new UsageError(`--data-folder: ${data} needs the folder with its IDX files`);
+  }
+  const raw = await openIdx(settings, training);
+  const fitted = raw.withTransform({
+    forward: (image: Image): Image => fit(image, imageSize, channels),
+  });
+  return limited(fitted, settings);
+}
+
+async function openIdx(
+  { data, dataFolder, emnistSplit }: ImageSettings,
+  train: boolean,
+): Promise<LabeledImages> {
+  if (data === "fashion") return await loadFashionMnist(dataFolder, { train });
+  if (data === "emnist") {
+    return await loadEmnist(dataFolder, emnistSplit as typeof SPLITS[number], { train });
+  }
+  return await loadMnist(dataFolder === "" ? { train } : { train, root: dataFolder });
+}
+
+function limited(set: LabeledSet, { images }: ImageSettings): LabeledSet {
+  const length = images > 0 ? Math.min(images, set.length) : set.length;
+  return { classes: set.classes, length, get: (index, random) => set.get(index, random) };
+}
+
+/** Images as tensors from −1 to 1, with their class. */
+export function asFloats(set: LabeledSet): Dataset<[FloatImage, number]> {
+  const transform = new Compose([new ToTensor(), new Normalize(0.5, 0.5)]);
+  return new MapDataset(set, ([image, label]): [FloatImage, number] => [
+    transform.forward(image) as FloatImage,
+    label,
+  ]);
+}
+
+/** Resizes the shorter side, cuts out the middle, and makes the channels as wanted. */
+export function fit(image: Image, size: number, channels: number): Image {
+  let result = withChannels(image, channels);
+  const smaller = Math.min(result.width, result.height);
+  if (smaller !== size) result = resize(result, size);
+  return result.width === result.height ? result : centerCrop(result, size);
+}
+
+/** Grey or colours; transparent pixels show white. */
+function withChannels(image: Image, channels: number): Image {
+  const opaque = image.channels % 2 ? image : withoutAlpha(image);
+  if (opaque.channels === channels) return opaque;
+  return new Grayscale(channels === 1 ? 1 : 3).forward(opaque);
+}
+
+function withoutAlpha({ width, height, channels, data }: Image): Image {
+  const colours = channels - 1;
+  const result = createImage(width, height, colours);
+  for (let i = 0; i < width * height; i++) {
+    const alpha = data[i * channels + colours]! / 255;
+    for (let c = 0; c < colours; c++) {
+      result.data[i * colours + c] = Math.round(255 + alpha * (data[i * channels + c]! - 255));
+    }
+  }
+  return result;
+}
+
+/** The images of a folder; those in a sub-folder have its name as class. */
+async function openFolder(
+  { dataFolder, imageSize, channels }: ImageSettings,
+  training: boolean,
+  note: (text: string) => void,
+): Promise<LabeledSet> {
+  if (dataFolder === "") throw new UsageError("--data-folder: name the folder with the images");
+  const files = await listImages(dataFolder);
+  const classes = [...new Set(files.map(({ label }) => label))].sort();
+  const items: [Image, number][] = [];
+  const unreadable: string[] = [];
+  for (const { path, label } of files) {
+    try {
+      const picture = decodePicture(await Deno.readFile(path), path);
+      items.push([fit(picture as Image, imageSize, channels), classes.indexOf(label)]);
+    } catch {
+      unreadable.push(path);
+    }
+  }
+  if (unreadable.length > 0 && training) {
+    const names = unreadable.slice(0, NAMED).join(", ");
+    const rest = unreadable.length > NAMED ? `, and ${unreadable.length - NAMED} more` : "";
+    note(
+      `skipped ${unreadable.length} of ${files.length} files that cannot be read: ${names}${rest}`,
+    );
+  }
+  if (items.length === 0) {
+    throw new UsageError(`--data-folder: no PNG or JPEG that can be read: ${dataFolder}`);
+  }
+  // With only a few images, training and evaluation share them.
+  const kept = items.length < HELD_OUT
+    ? items
+    : items.filter((_, i) => (i % HELD_OUT === HELD_OUT - 1) !== training);
+  return { classes, length: kept.length, get: (index) => kept[index]! };
+}
+
+async function listImages(folder: string): Promise<{ path: string; label: string }[]> {
+  const found: { path: string; label: string }[] = [];
+  async function walk(path: string, label: string): Promise<void> {
+    for await (const { name, isDirectory } of Deno.readDir(path)) {
+      if (isDirectory) await walk(`${path}/${name}`, label || name);
+      else if (/\.(png|jpe?g)$/i.test(name)) found.push({ path: `${path}/${name}`, label });
+    }
+  }
+  try {
+    await walk(folder.replace(/\/$/, ""), "");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new UsageError(`--data-folder: there is no folder ${folder}`);
+  }
+  return found.sort((a, b) => a.path < b.path ? -1 : 1);
+}
