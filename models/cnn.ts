@@ -92,7 +92,8 @@ const config = {
 
 type Config = typeof config;
 
-const script: Script<Config> = {
+/** Settings, presets and commands of this script. */
+export const script: Script<Config> = {
   name: "models/cnn.ts",
   about: "A convolutional network on MNIST: the course's run, or a quick one with --preset quick.",
   config,
@@ -187,8 +188,8 @@ function transformOf(settings: Config, training: boolean): Compose {
 }
 
 async function openData(settings: Config, training: boolean): Promise<LabeledImages> {
-  const folder = settings.data === "" ? {} : { folder: settings.data };
-  return await loadMnist({ ...folder, train: training });
+  const root = settings.data === "" ? undefined : settings.data;
+  return await loadMnist({ root, train: training });
 }
 
 /** Batches of the first images of a set. */
