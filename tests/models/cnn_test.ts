@@ -107,7 +107,7 @@ Deno.test("cnn.ts stops cleanly at Ctrl-C and says how to go on", async () => {
   let asked = false;
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     text += part.value;
-    if (!asked && text.includes("step")) {
+    if (!asked && text.includes("  loss ")) {
       asked = true;
       child.kill("SIGINT");
     }
