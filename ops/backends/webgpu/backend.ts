@@ -71,6 +71,7 @@ export async function createWebgpuBackend(
 
 /** Runs kernels through WebGPU. */
 export class WebgpuBackend implements Backend {
+  /** Always `webgpu`. */
   readonly name = "webgpu";
   readonly description: string;
   /** Whether the adapter computes on the processor. */

@@ -112,7 +112,7 @@ export class BufferPool {
     this.#device.popErrorScope().then((error) => {
       if (!error) return;
       this.#ceiling = Math.min(this.#ceiling, Math.max(held, 0));
-      this.#failures.record(refusal);
+      this.#failures.recordCause(refusal);
     }, () => {});
     return { gpu, capacity, id: nextId++, lastUse: -1 };
   }

@@ -2,12 +2,18 @@
 
 /** Collects what went wrong on a device until somebody waits for it. */
 export class Failures {
+  #cause: Error | undefined;
   #first: Error | undefined;
   #lost: Error | undefined;
 
   /** Notes an error; the first one since the last wait is kept. */
   record(error: Error): void {
     this.#first ??= error;
+  }
+
+  /** Notes an error that explains others, perhaps noted before: a kernel that does not compile. */
+  recordCause(error: Error): void {
+    this.#cause ??= error;
   }
 
   /** Notes that the device is gone for good. */
@@ -17,8 +23,9 @@ export class Failures {
 
   /** Throws the loss of the device, or the first error since the last call, which is then forgotten. */
   check(): void {
-    const error = this.#lost ?? this.#first;
+    const error = this.#lost ?? this.#cause ?? this.#first;
     this.#first = undefined;
+    this.#cause = undefined;
     if (error) throw error;
   }
 }

@@ -15,7 +15,9 @@ export interface Pipeline {
 
 /** What a backend compiled so far. */
 export interface CompileStatistics {
+  /** How many. */
   readonly pipelines: number;
+  /** How long it took, all together. */
   readonly milliseconds: number;
 }
 
@@ -74,7 +76,7 @@ export class PipelineCache {
     this.#device.popErrorScope().then((error) => {
       if (!error) return;
       const message = `webgpu: internal: ${label} does not compile: ${error.message}`;
-      this.#failures.record(new Error(`${message}\n${code}`));
+      this.#failures.recordCause(new Error(`${message}\n${code}`));
     }, () => {});
     return { gpu, layout: groupLayout, id: this.#pipelines.size, uniform };
   }

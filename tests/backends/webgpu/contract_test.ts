@@ -17,7 +17,7 @@ import {
 } from "../../../ops/ir/expr.ts";
 import type { ContractKernel, KernelOutput } from "../../../ops/ir/kernel.ts";
 import type { DType } from "../../../ops/ir/dtype.ts";
-import { TILES } from "../../../ops/backends/webgpu/tiles.ts";
+import { tileBytes, TILES } from "../../../ops/backends/webgpu/tiles.ts";
 import { compareKernel, gpuTest, randoms, type TestArray } from "./support.ts";
 
 /** How an operand or result lies: rows first or columns first. */
@@ -69,28 +69,33 @@ function operands(
   }));
 }
 
-const SIZES = [
-  [5, 5, 1],
-  [5, 7, 3],
-  [33, 31, 17],
-  [64, 64, 64],
-  [65, 63, 66],
-  [70, 130, 33],
-  [128, 68, 48],
-] as const;
+const SIZES = [[5, 7, 3], [65, 63, 66], [70, 132, 33], [64, 64, 64], [33, 31, 1]] as const;
 
-for (const { name } of TILES) {
-  gpuTest(`contract multiplies with tiles of ${name}`, async (backend) => {
-    const large = name === "256x128x16";
-    for (const [m, n, k] of large ? [[257, 131, 35] as const, [128, 132, 32] as const] : SIZES) {
+for (const tile of TILES) {
+  // The large tile compiles for seconds on a software adapter and is larger than their workgroup
+  // memory, which not every implementation checks: one small and one ragged product.
+  const large = tile.rows > 64;
+  const sizes = large
+    ? [[257, 131, 35] as const]
+    : tile.depth === 16
+    ? SIZES.slice(0, tile.rows === 64 ? 3 : 5)
+    : SIZES;
+  gpuTest(`contract multiplies with tiles of ${tile.name}`, async (backend) => {
+    for (const [i, [m, n, k]] of sizes.entries()) {
       for (const a of ["mk", "km"] as const) {
         for (const b of ["kn", "nk"] as const) {
+          // Large code for one way each in which operands can lie, small code for all.
+          if (tile.depth === 16 && (a === "mk") !== (i % 2 === 0) && b === "nk") continue;
+          if (large && a !== "mk") continue;
           const kernel = product(m, n, k, { a, b });
           await compareKernel(backend, kernel, operands(m, n, k), [{ size: m * n }], 3e-6);
         }
       }
     }
-  }, { tile: name });
+  }, {
+    tile: tile.name,
+    workgroupBytes: navigator.userAgent.startsWith("Deno") ? 0 : tileBytes(tile),
+  });
 }
 
 gpuTest("contract of batches, with results in either order, at offsets", async (backend) => {
@@ -228,7 +233,7 @@ function convolution(c: Convolution): ContractKernel {
   };
 }
 
-for (const tile of ["64x64x16", "32x32x16", undefined]) {
+for (const tile of ["64x64x16", undefined]) {
   gpuTest(`contract is a convolution with other loads (${tile ?? "any tile"})`, async (backend) => {
     const shapes: Convolution[] = [
       { batch: 2, channels: 3, filters: 8, side: 9, kernel: 3, stride: 1, padding: 1 },
@@ -236,7 +241,7 @@ for (const tile of ["64x64x16", "32x32x16", undefined]) {
       { batch: 2, channels: 16, filters: 12, side: 6, kernel: 1, stride: 1, padding: 0 },
       { batch: 1, channels: 4, filters: 6, side: 11, kernel: 5, stride: 2, padding: 2 },
     ];
-    for (const c of shapes) {
+    for (const c of tile === undefined ? shapes : shapes.slice(1, 2)) {
       const out = Math.floor((c.side + 2 * c.padding - c.kernel) / c.stride) + 1;
       await compareKernel(
         backend,

@@ -110,7 +110,10 @@ function scanOf(
 gpuTest("scan along every axis, for all edge sizes", async (backend) => {
   for (const op of ["sum", "prod", "max", "min", "argmax", "argmin"] as const) {
     for (const n of EDGES) {
-      for (const [shape, along] of [[[n], 0], [[3, n], 1], [[n, 5], 0], [[2, n, 3], 1]] as const) {
+      const shapes = [[[n], 0], [[3, n], 1], [[n, 5], 0], [[2, n, 3], 1]] as const;
+      // All shapes for sums, for the others one of them in turn.
+      for (const [i, [shape, along]] of shapes.entries()) {
+        if (op !== "sum" && (n + op.length) % 4 !== i) continue;
         const size = shape.reduce((a, b) => a * b, 1);
         const values = randoms(size).map((v) => op === "prod" ? 1 + v / 100 : v);
         if (op !== "sum" && op !== "prod" && n > 4) values[size >> 1] = NaN;

@@ -50,7 +50,7 @@ function columns(p: number, l: number): Expr {
 
 gpuTest("reduce combines rows of all edge sizes", async (backend) => {
   for (const l of [...EDGES, 5000]) {
-    for (const p of [1, 3, 65]) {
+    for (const p of l % 2 ? [1, 65] : [3]) {
       const values = randoms(p * l).map((v) => 1 + v / 50);
       const kernel = reduceOf([p], [l], ["float32"], rows(p, l), OPS);
       const sizes = OPS.map(() => ({ size: p }));
@@ -61,7 +61,7 @@ gpuTest("reduce combines rows of all edge sizes", async (backend) => {
 
 gpuTest("reduce combines columns of all edge sizes", async (backend) => {
   for (const l of [...EDGES, 5000]) {
-    for (const p of [2, 5, 65]) {
+    for (const p of l % 2 ? [2, 65] : [5]) {
       const values = randoms(p * l).map((v) => 1 + v / 50);
       const kernel = reduceOf([p], [l], ["float32"], columns(p, l), OPS);
       const sizes = OPS.map(() => ({ size: p }));

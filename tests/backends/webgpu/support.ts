@@ -20,6 +20,8 @@ export const HALF: boolean = ADAPTER?.features.has("shader-f16") === true;
 export interface GpuTestOptions extends WebgpuOptions {
   /** Skipped where the adapter has no float16. */
   readonly half?: boolean;
+  /** Skipped where workgroups have less memory. */
+  readonly workgroupBytes?: number;
 }
 
 /** A test on a device of its own; ignored where there is no adapter. Checks for leaks. */
@@ -28,7 +30,9 @@ export function gpuTest(
   body: (backend: WebgpuBackend) => Promise<void> | void,
   options: GpuTestOptions = {},
 ): void {
-  const ignore = !ADAPTER || (options.half === true && !HALF);
+  const { half = false, workgroupBytes = 0 } = options;
+  const ignore = !ADAPTER || (half && !HALF) ||
+    workgroupBytes > ADAPTER.limits.maxComputeWorkgroupStorageSize;
   Deno.test({
     name: `webgpu: ${name}`,
     ignore,
