@@ -7,7 +7,7 @@ import { printPlan } from "../ir/print.ts";
 import { bytesOf } from "../ir/dtype.ts";
 import { sizeOf } from "../ir/kernel.ts";
 import { debug, debugLevel } from "./debug.ts";
-import { allocateStorage, type Storage } from "./storage.ts";
+import { allocate, allocateStorage, type Storage } from "./storage.ts";
 import { timedRun } from "./timing.ts";
 import type { HostInput, Trace } from "./trace.ts";
 
@@ -71,7 +71,7 @@ export class Replay {
     this.#buffers = this.plan.buffers.map((buffer, index) => {
       const storage = buffer.role === "state" ? storageOf.get(buffer.value!.id) : undefined;
       if (!storage) {
-        const own = this.#backend.allocate(buffer.bytes);
+        const own = allocate(this.#backend, buffer.bytes);
         this.#owned.buffers.push(own);
         return own;
       }

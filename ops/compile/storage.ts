@@ -68,11 +68,34 @@ export class Storage {
   }
 }
 
+/**
+ * Memory of a device; when there is none, the pool is emptied and the device asked once more.
+ *
+ * @throws {RangeError} With the bytes that were needed and those that are there.
+ */
+export function allocate(backend: Backend, bytes: number): Buffer {
+  try {
+    return backend.allocate(bytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    backend.trim();
+    try {
+      return backend.allocate(bytes);
+    } catch (again) {
+      const { live, pooled } = backend.memory();
+      throw new RangeError(
+        `${backend.name}: no memory for an array of ${bytes} bytes: live ${live}, pooled ${pooled} (use smaller batches, dispose or tidy in synchronous loops, or await now and then so that unused tensors are freed)`,
+        { cause: again },
+      );
+    }
+  }
+}
+
 let scope: Storage[] | undefined;
 
 /** Allocates a storage of undefined content. */
 export function allocateStorage(backend: Backend, dtype: DType, size: number): Storage {
-  const storage = new Storage(backend, dtype, size, backend.allocate(size * bytesOf(dtype)));
+  const storage = new Storage(backend, dtype, size, allocate(backend, size * bytesOf(dtype)));
   scope?.push(storage);
   return storage;
 }

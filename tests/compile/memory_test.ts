@@ -1,5 +1,5 @@
 /** Memory stays where it is: training loops do not grow. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import {
   collectGarbage,
   compile,
@@ -8,9 +8,11 @@ import {
   memoryStats,
   noGrad,
   randn,
+  setDetectAnomaly,
   type Tensor,
   tensor,
   tidy,
+  zeros,
 } from "@tensaurus/core";
 import { openTestDevice, testDeviceName } from "../device.ts";
 
@@ -79,5 +81,31 @@ Deno.test({
     const after = liveBytes();
     assertEquals(after - before <= 256, true, `${after - before} bytes stay`);
     y.dispose();
+  },
+});
+
+Deno.test({
+  name: "zeros() of more than the device has says what was needed and what is there",
+  ignore,
+  fn: () => {
+    const error = assertThrows(() => zeros([1024, 1024, 1024, 2]), RangeError);
+    const expected =
+      /^\w+: no memory for an array of 8589934592 bytes: live \d+, pooled \d+ \(use smaller batches/;
+    assertEquals(expected.test(error.message), true, error.message);
+    assertEquals(zeros([2]).shape, [2]); // the device goes on
+  },
+});
+
+Deno.test({
+  name: "setDetectAnomaly() names the operation inside a compiled step",
+  ignore,
+  fn: () => {
+    const step = compile((x: Tensor) => x.sub(1).log().sum());
+    setDetectAnomaly(true);
+    try {
+      assertThrows(() => step(tensor([0, 2])), Error, "log: gave a NaN: input [2]");
+    } finally {
+      setDetectAnomaly(false);
+    }
   },
 });
