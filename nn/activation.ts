@@ -74,6 +74,8 @@ export class LeakyReLU extends Module {
   readonly #negativeSlope: number;
 
   /**
+   * Makes the module.
+   *
    * @param negativeSlope Slope below 0.
    */
   constructor(negativeSlope: number = 0.01) {
@@ -109,6 +111,8 @@ export class ELU extends Module {
   readonly #options: ELUOptions;
 
   /**
+   * Makes the module.
+   *
    * @param options Settings.
    */
   constructor(options: ELUOptions = {}) {
@@ -144,6 +148,8 @@ export class CELU extends Module {
   readonly #options: CELUOptions;
 
   /**
+   * Makes the module.
+   *
    * @param options Settings.
    */
   constructor(options: CELUOptions = {}) {
@@ -198,6 +204,8 @@ export class GELU extends Module {
   readonly #options: GELUOptions;
 
   /**
+   * Makes the module.
+   *
    * @param options Settings.
    */
   constructor(options: GELUOptions = {}) {
@@ -311,6 +319,8 @@ export class Softplus extends Module {
   readonly #options: SoftplusOptions;
 
   /**
+   * Makes the module.
+   *
    * @param options Settings.
    */
   constructor(options: SoftplusOptions = {}) {
@@ -366,6 +376,8 @@ export class PReLU extends Module {
   weight: Parameter;
 
   /**
+   * Makes the module.
+   *
    * @param numParameters 1, or the number of channels.
    * @param options First slope, dtype, device.
    * @throws {RangeError} If `numParameters` is not positive.

@@ -78,6 +78,8 @@ export class Hardtanh extends Module {
   readonly #options: HardtanhOptions;
 
   /**
+   * Makes the module.
+   *
    * @param options Settings.
    */
   constructor(options: HardtanhOptions = {}) {
@@ -145,6 +147,8 @@ export class Hardshrink extends Module {
   readonly #lambd: number;
 
   /**
+   * Makes the module.
+   *
    * @param lambd Half of the interval that becomes 0.
    */
   constructor(lambd: number = 0.5) {
@@ -174,6 +178,8 @@ export class Softshrink extends Module {
   readonly #lambd: number;
 
   /**
+   * Makes the module.
+   *
    * @param lambd How far.
    */
   constructor(lambd: number = 0.5) {
@@ -204,6 +210,8 @@ export class Threshold extends Module {
   readonly #value: number;
 
   /**
+   * Makes the module.
+   *
    * @param threshold Threshold.
    * @param value Value at and below it.
    */
@@ -235,6 +243,8 @@ export class Softmax extends Module {
   readonly #dim: number;
 
   /**
+   * Makes the module.
+   *
    * @param dim Axis.
    */
   constructor(dim: number) {
@@ -264,6 +274,8 @@ export class LogSoftmax extends Module {
   readonly #dim: number;
 
   /**
+   * Makes the module.
+   *
    * @param dim Axis.
    */
   constructor(dim: number) {
@@ -293,6 +305,8 @@ export class Softmin extends Module {
   readonly #dim: number;
 
   /**
+   * Makes the module.
+   *
    * @param dim Axis.
    */
   constructor(dim: number) {
@@ -322,6 +336,8 @@ export class GLU extends Module {
   readonly #dim: number;
 
   /**
+   * Makes the module.
+   *
    * @param dim Axis.
    */
   constructor(dim: number = -1) {

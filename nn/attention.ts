@@ -94,6 +94,8 @@ export class MultiheadAttention extends Module {
   readonly #addZeroAttn: boolean;
 
   /**
+   * Makes the module.
+   *
    * @param embedDim Size of queries and of the result.
    * @param numHeads Number of heads; divides `embedDim`.
    * @param options Settings.

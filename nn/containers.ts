@@ -31,7 +31,11 @@ export type Layer = TensorModule | ((x: Tensor) => Tensor);
 export class Sequential extends Module {
   readonly #layers: [string, Layer][];
 
-  /** @param layers Layers in order, also as an array or a record. */
+  /**
+   * Makes the module.
+   *
+   * @param layers Layers in order, also as an array or a record.
+   */
   constructor(...layers: readonly (Layer | readonly Layer[] | Readonly<Record<string, Layer>>)[]) {
     super();
     const list = layers.flatMap((entry): (Layer | [string, Layer])[] => {
@@ -64,6 +68,7 @@ export class Sequential extends Module {
     for (const [, layer] of this.#layers) yield layer;
   }
 
+  /** Members by key. */
   override members(): Iterable<readonly [string, unknown]> {
     return this.#layers;
   }
@@ -96,7 +101,11 @@ function outOfRange(name: string, position: number, length: number): RangeError 
 export class ModuleList<T extends Module = Module> extends Module {
   readonly #modules: T[];
 
-  /** @param modules The first modules. */
+  /**
+   * Makes the module.
+   *
+   * @param modules The first modules.
+   */
   constructor(modules: Iterable<T> = []) {
     super();
     this.#modules = [...modules];
@@ -144,6 +153,7 @@ export class ModuleList<T extends Module = Module> extends Module {
     return this.#modules[Symbol.iterator]();
   }
 
+  /** Members by key. */
   override members(): Iterable<readonly [string, unknown]> {
     return this.#modules.map((module, i) => [String(i), module] as const);
   }
@@ -169,7 +179,11 @@ export class ModuleList<T extends Module = Module> extends Module {
 export class ModuleDict<T extends Module = Module> extends Module {
   readonly #modules: Map<string, T>;
 
-  /** @param modules The first modules by name. */
+  /**
+   * Makes the module.
+   *
+   * @param modules The first modules by name.
+   */
   constructor(modules: Readonly<Record<string, T>> | Iterable<readonly [string, T]> = {}) {
     super();
     const entries = Symbol.iterator in modules
@@ -223,6 +237,7 @@ export class ModuleDict<T extends Module = Module> extends Module {
     return this.#modules.entries();
   }
 
+  /** Members by key. */
   override members(): Iterable<readonly [string, unknown]> {
     return this.#modules;
   }
@@ -277,7 +292,11 @@ export class Flatten extends Module {
   readonly #startDim: number;
   readonly #endDim: number;
 
-  /** @param options Which axes. */
+  /**
+   * Makes the module.
+   *
+   * @param options Which axes.
+   */
   constructor(options: FlattenOptions = {}) {
     super();
     this.#startDim = options.startDim ?? 1;
@@ -307,6 +326,8 @@ export class Unflatten extends Module {
   readonly #sizes: readonly number[];
 
   /**
+   * Makes the module.
+   *
    * @param dim Axis to split.
    * @param sizes Sizes of the new axes.
    */

@@ -76,6 +76,8 @@ export class Conv1d extends ConvolutionBase {
   readonly #surround: Surround;
 
   /**
+   * Makes the module.
+   *
    * @param inChannels Channels of the input.
    * @param outChannels Channels of the result.
    * @param kernelSize Size of the window.
@@ -122,6 +124,8 @@ export class Conv2d extends ConvolutionBase {
   readonly #surround: Surround;
 
   /**
+   * Makes the module.
+   *
    * @param inChannels Channels of the input.
    * @param outChannels Channels of the result.
    * @param kernelSize Size of the window.
@@ -168,6 +172,8 @@ export class Conv3d extends ConvolutionBase {
   readonly #surround: Surround;
 
   /**
+   * Makes the module.
+   *
    * @param inChannels Channels of the input.
    * @param outChannels Channels of the result.
    * @param kernelSize Size of the window.

@@ -29,6 +29,8 @@ export abstract class ConvolutionBase extends Module {
   bias: Parameter | undefined;
 
   /**
+   * Makes the module.
+   *
    * @param name Name in messages.
    * @param rank Number of spatial axes.
    * @param inChannels Channels of the input.
@@ -64,6 +66,7 @@ export abstract class ConvolutionBase extends Module {
     this.bias = options.bias ?? true ? uniformParameter([outChannels], bound, options) : undefined;
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.inChannels}, ${this.outChannels}, [${this.kernelSize.join(", ")}]`;
   }

@@ -34,6 +34,8 @@ export class ConvTranspose1d extends ConvolutionBase {
   readonly #options: ConvTransposeOptions;
 
   /**
+   * Makes the module.
+   *
    * @param inChannels Channels of the input.
    * @param outChannels Channels of the result.
    * @param kernelSize Size of the window.
@@ -88,6 +90,8 @@ export class ConvTranspose2d extends ConvolutionBase {
   readonly #options: ConvTransposeOptions;
 
   /**
+   * Makes the module.
+   *
    * @param inChannels Channels of the input.
    * @param outChannels Channels of the result.
    * @param kernelSize Size of the window.

@@ -167,7 +167,11 @@ function totalOf(
 export class CTCLoss extends Module {
   readonly #options: CTCLossOptions;
 
-  /** @param options Blank, reduction. */
+  /**
+   * Makes the module.
+   *
+   * @param options Blank, reduction.
+   */
   constructor(options: CTCLossOptions = {}) {
     super();
     this.#options = options;

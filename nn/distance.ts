@@ -36,6 +36,8 @@ export class CosineSimilarity extends Module {
   readonly #options: CosineSimilarityOptions;
 
   /**
+   * Makes the module.
+   *
    * @param options Axis, eps.
    */
   constructor(options: CosineSimilarityOptions = {}) {
@@ -65,6 +67,8 @@ export class PairwiseDistance extends Module {
   readonly #options: PairwiseDistanceOptions;
 
   /**
+   * Makes the module.
+   *
    * @param options Norm, eps, shape.
    */
   constructor(options: PairwiseDistanceOptions = {}) {

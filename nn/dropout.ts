@@ -21,6 +21,8 @@ export class Dropout extends Module {
   readonly p: number;
 
   /**
+   * Makes the module.
+   *
    * @param p Probability of a zero.
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
@@ -35,6 +37,7 @@ export class Dropout extends Module {
     return dropout(x, { p: this.p, training: this.training });
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.p}`;
   }
@@ -60,6 +63,8 @@ export class Dropout1d extends Module {
   readonly p: number;
 
   /**
+   * Makes the module.
+   *
    * @param p Probability of a zero.
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
@@ -75,6 +80,7 @@ export class Dropout1d extends Module {
     return dropout(x, { p: this.p, training: this.training, axes });
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.p}`;
   }
@@ -100,6 +106,8 @@ export class Dropout2d extends Module {
   readonly p: number;
 
   /**
+   * Makes the module.
+   *
    * @param p Probability of a zero.
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
@@ -115,6 +123,7 @@ export class Dropout2d extends Module {
     return dropout(x, { p: this.p, training: this.training, axes });
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.p}`;
   }
@@ -140,6 +149,8 @@ export class Dropout3d extends Module {
   readonly p: number;
 
   /**
+   * Makes the module.
+   *
    * @param p Probability of a zero.
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
@@ -155,6 +166,7 @@ export class Dropout3d extends Module {
     return dropout(x, { p: this.p, training: this.training, axes });
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.p}`;
   }
@@ -181,6 +193,8 @@ export class AlphaDropout extends Module {
   readonly p: number;
 
   /**
+   * Makes the module.
+   *
    * @param p Probability of a drop.
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
@@ -200,6 +214,7 @@ export class AlphaDropout extends Module {
     return where(kept, x, SELU_LIMIT).mul(scale).add(shift);
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.p}`;
   }

@@ -43,6 +43,8 @@ export class Embedding extends Module {
   readonly #normType: number;
 
   /**
+   * Makes the module.
+   *
    * @param numEmbeddings Number of rows.
    * @param embeddingDim Size of a row.
    * @param options Padding row, greatest norm, dtype, device.
@@ -103,6 +105,7 @@ export class Embedding extends Module {
     });
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.numEmbeddings}, ${this.embeddingDim}`;
   }

@@ -35,6 +35,8 @@ export class Linear extends Module {
   bias: Parameter | undefined;
 
   /**
+   * Makes the module.
+   *
    * @param inFeatures Size of the last axis of the input.
    * @param outFeatures Size of the last axis of the result.
    * @param options Bias, dtype, device.
@@ -56,6 +58,7 @@ export class Linear extends Module {
     return linear(x, this.weight, this.bias);
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.inFeatures}, ${this.outFeatures}${this.bias ? "" : ", { bias: false }"}`;
   }
@@ -80,6 +83,8 @@ export class Bilinear extends Module {
   bias: Parameter | undefined;
 
   /**
+   * Makes the module.
+   *
    * @param in1Features Size of the last axis of the first input.
    * @param in2Features Size of the last axis of the second input.
    * @param outFeatures Size of the last axis of the result.

@@ -34,7 +34,11 @@ export interface MSELossOptions {
 export class MSELoss extends Module {
   readonly #options: MSELossOptions;
 
-  /** @param options Reduction. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction.
+   */
   constructor(options: MSELossOptions = {}) {
     super();
     this.#options = options;
@@ -68,7 +72,11 @@ export interface L1LossOptions {
 export class L1Loss extends Module {
   readonly #options: L1LossOptions;
 
-  /** @param options Reduction. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction.
+   */
   constructor(options: L1LossOptions = {}) {
     super();
     this.#options = options;
@@ -104,7 +112,11 @@ export interface SmoothL1LossOptions {
 export class SmoothL1Loss extends Module {
   readonly #options: SmoothL1LossOptions;
 
-  /** @param options Reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction and settings.
+   */
   constructor(options: SmoothL1LossOptions = {}) {
     super();
     this.#options = options;
@@ -140,7 +152,11 @@ export interface HuberLossOptions {
 export class HuberLoss extends Module {
   readonly #options: HuberLossOptions;
 
-  /** @param options Reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction and settings.
+   */
   constructor(options: HuberLossOptions = {}) {
     super();
     this.#options = options;
@@ -176,7 +192,11 @@ export interface KLDivLossOptions {
 export class KLDivLoss extends Module {
   readonly #options: KLDivLossOptions;
 
-  /** @param options Reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction and settings.
+   */
   constructor(options: KLDivLossOptions = {}) {
     super();
     this.#options = options;
@@ -216,7 +236,11 @@ export interface PoissonNLLLossOptions {
 export class PoissonNLLLoss extends Module {
   readonly #options: PoissonNLLLossOptions;
 
-  /** @param options Reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction and settings.
+   */
   constructor(options: PoissonNLLLossOptions = {}) {
     super();
     this.#options = options;
@@ -254,7 +278,11 @@ export interface GaussianNLLLossOptions {
 export class GaussianNLLLoss extends Module {
   readonly #options: GaussianNLLLossOptions;
 
-  /** @param options Reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction and settings.
+   */
   constructor(options: GaussianNLLLossOptions = {}) {
     super();
     this.#options = options;

@@ -41,7 +41,11 @@ export class CrossEntropyLoss extends Module {
   weight: Tensor | undefined;
   readonly #options: CrossEntropyLossOptions;
 
-  /** @param options Weights, reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Weights, reduction and settings.
+   */
   constructor(options: CrossEntropyLossOptions = {}) {
     super();
     const { weight, ...rest } = options;
@@ -83,7 +87,11 @@ export class NLLLoss extends Module {
   weight: Tensor | undefined;
   readonly #options: NLLLossOptions;
 
-  /** @param options Weights, reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Weights, reduction and settings.
+   */
   constructor(options: NLLLossOptions = {}) {
     super();
     const { weight, ...rest } = options;
@@ -123,7 +131,11 @@ export class BCELoss extends Module {
   weight: Tensor | undefined;
   readonly #options: BCELossOptions;
 
-  /** @param options Weights, reduction. */
+  /**
+   * Makes the module.
+   *
+   * @param options Weights, reduction.
+   */
   constructor(options: BCELossOptions = {}) {
     super();
     const { weight, ...rest } = options;
@@ -167,7 +179,11 @@ export class BCEWithLogitsLoss extends Module {
   posWeight: Tensor | undefined;
   readonly #options: BCEWithLogitsLossOptions;
 
-  /** @param options Weights, reduction. */
+  /**
+   * Makes the module.
+   *
+   * @param options Weights, reduction.
+   */
   constructor(options: BCEWithLogitsLossOptions = {}) {
     super();
     const { weight, posWeight, ...rest } = options;
@@ -212,7 +228,11 @@ export class MultiLabelSoftMarginLoss extends Module {
   weight: Tensor | undefined;
   readonly #options: MultiLabelSoftMarginLossOptions;
 
-  /** @param options Weights, reduction. */
+  /**
+   * Makes the module.
+   *
+   * @param options Weights, reduction.
+   */
   constructor(options: MultiLabelSoftMarginLossOptions = {}) {
     super();
     const { weight, ...rest } = options;
@@ -256,7 +276,11 @@ export class MultiMarginLoss extends Module {
   weight: Tensor | undefined;
   readonly #options: MultiMarginLossOptions;
 
-  /** @param options Weights, reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Weights, reduction and settings.
+   */
   constructor(options: MultiMarginLossOptions = {}) {
     super();
     const { weight, ...rest } = options;

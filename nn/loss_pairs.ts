@@ -34,7 +34,11 @@ export interface HingeEmbeddingLossOptions {
 export class HingeEmbeddingLoss extends Module {
   readonly #options: HingeEmbeddingLossOptions;
 
-  /** @param options Reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction and settings.
+   */
   constructor(options: HingeEmbeddingLossOptions = {}) {
     super();
     this.#options = options;
@@ -70,7 +74,11 @@ export interface MarginRankingLossOptions {
 export class MarginRankingLoss extends Module {
   readonly #options: MarginRankingLossOptions;
 
-  /** @param options Reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction and settings.
+   */
   constructor(options: MarginRankingLossOptions = {}) {
     super();
     this.#options = options;
@@ -106,7 +114,11 @@ export interface CosineEmbeddingLossOptions {
 export class CosineEmbeddingLoss extends Module {
   readonly #options: CosineEmbeddingLossOptions;
 
-  /** @param options Reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction and settings.
+   */
   constructor(options: CosineEmbeddingLossOptions = {}) {
     super();
     this.#options = options;
@@ -148,7 +160,11 @@ export interface TripletMarginLossOptions {
 export class TripletMarginLoss extends Module {
   readonly #options: TripletMarginLossOptions;
 
-  /** @param options Reduction and settings. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction and settings.
+   */
   constructor(options: TripletMarginLossOptions = {}) {
     super();
     this.#options = options;
@@ -182,7 +198,11 @@ export interface SoftMarginLossOptions {
 export class SoftMarginLoss extends Module {
   readonly #options: SoftMarginLossOptions;
 
-  /** @param options Reduction. */
+  /**
+   * Makes the module.
+   *
+   * @param options Reduction.
+   */
   constructor(options: SoftMarginLossOptions = {}) {
     super();
     this.#options = options;

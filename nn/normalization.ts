@@ -41,6 +41,8 @@ export abstract class StatisticsNorm extends Module {
   #pending = 0;
 
   /**
+   * Makes the module.
+   *
    * @param name Name in messages.
    * @param numFeatures Number of channels.
    * @param options Settings.
@@ -73,10 +75,12 @@ export abstract class StatisticsNorm extends Module {
     return this.#tracked;
   }
 
+  /** Members by key. */
   override members(): Iterable<readonly [string, unknown]> {
     return [...super.members(), ["num_batches_tracked", this.numBatchesTracked]];
   }
 
+  /** Names of the buffers, with whether `stateDict()` holds them. */
   override bufferNames(): ReadonlyMap<string, boolean> {
     return new Map([...super.bufferNames(), ["num_batches_tracked", true]]);
   }
@@ -108,6 +112,7 @@ export abstract class StatisticsNorm extends Module {
     throw new ShapeError(this.#name, `input needs ${wanted} dimensions`, { input: x.shape });
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.numFeatures}`;
   }
@@ -118,6 +123,8 @@ export abstract class BatchNormBase extends StatisticsNorm {
   readonly #ranks: readonly number[];
 
   /**
+   * Makes the module.
+   *
    * @param name Name in messages.
    * @param ranks Numbers of dimensions of inputs.
    * @param numFeatures Number of channels.
@@ -183,6 +190,8 @@ function present<T extends object>(options: T): T {
  */
 export class BatchNorm1d extends BatchNormBase {
   /**
+   * Makes the module.
+   *
    * @param numFeatures Number of channels.
    * @param options Settings.
    * @throws {RangeError} If `numFeatures` is not positive.
@@ -208,6 +217,8 @@ export class BatchNorm1d extends BatchNormBase {
  */
 export class BatchNorm2d extends BatchNormBase {
   /**
+   * Makes the module.
+   *
    * @param numFeatures Number of channels.
    * @param options Settings.
    * @throws {RangeError} If `numFeatures` is not positive.
@@ -233,6 +244,8 @@ export class BatchNorm2d extends BatchNormBase {
  */
 export class BatchNorm3d extends BatchNormBase {
   /**
+   * Makes the module.
+   *
    * @param numFeatures Number of channels.
    * @param options Settings.
    * @throws {RangeError} If `numFeatures` is not positive.

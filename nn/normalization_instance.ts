@@ -7,6 +7,8 @@ export abstract class InstanceNormBase extends StatisticsNorm {
   readonly #rank: number;
 
   /**
+   * Makes the module.
+   *
    * @param name Name in messages.
    * @param rank Number of spatial axes.
    * @param numFeatures Number of channels.
@@ -49,6 +51,8 @@ export abstract class InstanceNormBase extends StatisticsNorm {
  */
 export class InstanceNorm1d extends InstanceNormBase {
   /**
+   * Makes the module.
+   *
    * @param numFeatures Number of channels.
    * @param options Settings.
    * @throws {RangeError} If `numFeatures` is not positive.
@@ -72,6 +76,8 @@ export class InstanceNorm1d extends InstanceNormBase {
  */
 export class InstanceNorm2d extends InstanceNormBase {
   /**
+   * Makes the module.
+   *
    * @param numFeatures Number of channels.
    * @param options Settings.
    * @throws {RangeError} If `numFeatures` is not positive.
@@ -95,6 +101,8 @@ export class InstanceNorm2d extends InstanceNormBase {
  */
 export class InstanceNorm3d extends InstanceNormBase {
   /**
+   * Makes the module.
+   *
    * @param numFeatures Number of channels.
    * @param options Settings.
    * @throws {RangeError} If `numFeatures` is not positive.

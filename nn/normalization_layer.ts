@@ -60,6 +60,8 @@ export class LayerNorm extends Module {
   readonly #eps: number;
 
   /**
+   * Makes the module.
+   *
    * @param normalizedShape Sizes of the axes to normalize over.
    * @param options Settings.
    * @throws {RangeError} If a size is not positive.
@@ -80,6 +82,7 @@ export class LayerNorm extends Module {
     return layerNorm(x, this.normalizedShape, { weight, bias, eps: this.#eps });
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `[${this.normalizedShape.join(", ")}]`;
   }
@@ -105,6 +108,8 @@ export class RMSNorm extends Module {
   readonly #eps: number | undefined;
 
   /**
+   * Makes the module.
+   *
    * @param normalizedShape Sizes of the axes to normalize over.
    * @param options Settings.
    * @throws {RangeError} If a size is not positive.
@@ -123,6 +128,7 @@ export class RMSNorm extends Module {
     return rmsNorm(x, this.normalizedShape, { weight: this.weight, eps: this.#eps });
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `[${this.normalizedShape.join(", ")}]`;
   }
@@ -152,6 +158,8 @@ export class GroupNorm extends Module {
   readonly #eps: number;
 
   /**
+   * Makes the module.
+   *
    * @param numGroups Number of groups.
    * @param numChannels Number of channels.
    * @param options Settings.
@@ -176,6 +184,7 @@ export class GroupNorm extends Module {
     return groupNorm(x, this.numGroups, { weight, bias, eps: this.#eps });
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.numGroups}, ${this.numChannels}`;
   }
@@ -198,6 +207,8 @@ export class LocalResponseNorm extends Module {
   readonly #options: LocalResponseNormOptions;
 
   /**
+   * Makes the module.
+   *
    * @param size Number of neighbouring channels.
    * @param options Settings.
    * @throws {RangeError} If `size` is not positive.

@@ -9,6 +9,8 @@ export abstract class PadBase extends Module {
   readonly #value: number;
 
   /**
+   * Makes the module.
+   *
    * @param name Name in messages.
    * @param rank Number of spatial axes.
    * @param padding Width on all sides, or before and after each axis, the last one first.
@@ -39,6 +41,7 @@ export abstract class PadBase extends Module {
     return pad(x, this.#padding, { mode: this.#mode, value: this.#value });
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `[${this.#padding.join(", ")}]`;
   }
@@ -58,6 +61,8 @@ export abstract class PadBase extends Module {
  */
 export class ConstantPad1d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @param value What is filled in.
    * @throws {RangeError} If the number of widths does not fit.
@@ -81,6 +86,8 @@ export class ConstantPad1d extends PadBase {
  */
 export class ConstantPad2d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @param value What is filled in.
    * @throws {RangeError} If the number of widths does not fit.
@@ -104,6 +111,8 @@ export class ConstantPad2d extends PadBase {
  */
 export class ConstantPad3d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @param value What is filled in.
    * @throws {RangeError} If the number of widths does not fit.
@@ -127,6 +136,8 @@ export class ConstantPad3d extends PadBase {
  */
 export class ZeroPad1d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -149,6 +160,8 @@ export class ZeroPad1d extends PadBase {
  */
 export class ZeroPad2d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -171,6 +184,8 @@ export class ZeroPad2d extends PadBase {
  */
 export class ZeroPad3d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -193,6 +208,8 @@ export class ZeroPad3d extends PadBase {
  */
 export class ReflectionPad1d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -215,6 +232,8 @@ export class ReflectionPad1d extends PadBase {
  */
 export class ReflectionPad2d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -237,6 +256,8 @@ export class ReflectionPad2d extends PadBase {
  */
 export class ReflectionPad3d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -259,6 +280,8 @@ export class ReflectionPad3d extends PadBase {
  */
 export class ReplicationPad1d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -281,6 +304,8 @@ export class ReplicationPad1d extends PadBase {
  */
 export class ReplicationPad2d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -303,6 +328,8 @@ export class ReplicationPad2d extends PadBase {
  */
 export class ReplicationPad3d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -325,6 +352,8 @@ export class ReplicationPad3d extends PadBase {
  */
 export class CircularPad1d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -347,6 +376,8 @@ export class CircularPad1d extends PadBase {
  */
 export class CircularPad2d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */
@@ -369,6 +400,8 @@ export class CircularPad2d extends PadBase {
  */
 export class CircularPad3d extends PadBase {
   /**
+   * Makes the module.
+   *
    * @param padding Width on all sides, or before and after each axis, the last one first.
    * @throws {RangeError} If the number of widths does not fit.
    */

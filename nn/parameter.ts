@@ -25,6 +25,8 @@ export interface ParameterOptions {
  */
 export class Parameter extends Tensor {
   /**
+   * Makes the parameter.
+   *
    * @param data Initial values; the parameter shares their memory.
    * @param options Whether it is trained.
    */

@@ -44,6 +44,8 @@ export class MaxPool1d extends Module {
   readonly #options: MaxPoolOptions;
 
   /**
+   * Makes the module.
+   *
    * @param kernelSize Size of the window.
    * @param options Stride, padding, dilation, rounding.
    */
@@ -81,6 +83,8 @@ export class MaxPool2d extends Module {
   readonly #options: MaxPoolOptions;
 
   /**
+   * Makes the module.
+   *
    * @param kernelSize Size of the window.
    * @param options Stride, padding, dilation, rounding.
    */
@@ -118,6 +122,8 @@ export class MaxPool3d extends Module {
   readonly #options: MaxPoolOptions;
 
   /**
+   * Makes the module.
+   *
    * @param kernelSize Size of the window.
    * @param options Stride, padding, dilation, rounding.
    */
@@ -155,6 +161,8 @@ export class AvgPool1d extends Module {
   readonly #options: AvgPoolOptions;
 
   /**
+   * Makes the module.
+   *
    * @param kernelSize Size of the window.
    * @param options Stride, padding, rounding, divisor.
    */
@@ -187,6 +195,8 @@ export class AvgPool2d extends Module {
   readonly #options: AvgPoolOptions;
 
   /**
+   * Makes the module.
+   *
    * @param kernelSize Size of the window.
    * @param options Stride, padding, rounding, divisor.
    */
@@ -219,6 +229,8 @@ export class AvgPool3d extends Module {
   readonly #options: AvgPoolOptions;
 
   /**
+   * Makes the module.
+   *
    * @param kernelSize Size of the window.
    * @param options Stride, padding, rounding, divisor.
    */

@@ -30,7 +30,11 @@ import { Module } from "./module.ts";
 export class AdaptiveAvgPool1d extends Module {
   readonly #outputSize: AdaptiveSizes;
 
-  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  /**
+   * Makes the module.
+   *
+   * @param outputSize Spatial sizes of the result; null keeps that of the input.
+   */
   constructor(outputSize: AdaptiveSizes) {
     super();
     this.#outputSize = outputSize;
@@ -58,7 +62,11 @@ export class AdaptiveAvgPool1d extends Module {
 export class AdaptiveAvgPool2d extends Module {
   readonly #outputSize: AdaptiveSizes;
 
-  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  /**
+   * Makes the module.
+   *
+   * @param outputSize Spatial sizes of the result; null keeps that of the input.
+   */
   constructor(outputSize: AdaptiveSizes) {
     super();
     this.#outputSize = outputSize;
@@ -86,7 +94,11 @@ export class AdaptiveAvgPool2d extends Module {
 export class AdaptiveAvgPool3d extends Module {
   readonly #outputSize: AdaptiveSizes;
 
-  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  /**
+   * Makes the module.
+   *
+   * @param outputSize Spatial sizes of the result; null keeps that of the input.
+   */
   constructor(outputSize: AdaptiveSizes) {
     super();
     this.#outputSize = outputSize;
@@ -114,7 +126,11 @@ export class AdaptiveAvgPool3d extends Module {
 export class AdaptiveMaxPool1d extends Module {
   readonly #outputSize: AdaptiveSizes;
 
-  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  /**
+   * Makes the module.
+   *
+   * @param outputSize Spatial sizes of the result; null keeps that of the input.
+   */
   constructor(outputSize: AdaptiveSizes) {
     super();
     this.#outputSize = outputSize;
@@ -147,7 +163,11 @@ export class AdaptiveMaxPool1d extends Module {
 export class AdaptiveMaxPool2d extends Module {
   readonly #outputSize: AdaptiveSizes;
 
-  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  /**
+   * Makes the module.
+   *
+   * @param outputSize Spatial sizes of the result; null keeps that of the input.
+   */
   constructor(outputSize: AdaptiveSizes) {
     super();
     this.#outputSize = outputSize;
@@ -180,7 +200,11 @@ export class AdaptiveMaxPool2d extends Module {
 export class AdaptiveMaxPool3d extends Module {
   readonly #outputSize: AdaptiveSizes;
 
-  /** @param outputSize Spatial sizes of the result; null keeps that of the input. */
+  /**
+   * Makes the module.
+   *
+   * @param outputSize Spatial sizes of the result; null keeps that of the input.
+   */
   constructor(outputSize: AdaptiveSizes) {
     super();
     this.#outputSize = outputSize;

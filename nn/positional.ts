@@ -46,6 +46,8 @@ export abstract class AddedEncoding extends Module {
   readonly #batchFirst: boolean;
 
   /**
+   * Makes the module.
+   *
    * @param name Name in messages.
    * @param options Settings.
    */
@@ -88,6 +90,8 @@ export class SinusoidalPositionalEncoding extends AddedEncoding {
   pe: Tensor;
 
   /**
+   * Makes the module.
+   *
    * @param dModel Size of each position.
    * @param options Length (default 5000), dropout, layout.
    * @throws {RangeError} If a setting is not allowed.
@@ -109,6 +113,7 @@ export class SinusoidalPositionalEncoding extends AddedEncoding {
     this.pe = this.registerBuffer("pe", table, { persistent: false });
   }
 
+  /** The table `[maxLen, D]`. */
   protected override table(): Tensor {
     return this.pe;
   }
@@ -132,6 +137,8 @@ export class LearnedPositionalEncoding extends AddedEncoding {
   weight: Parameter;
 
   /**
+   * Makes the module.
+   *
    * @param maxLen Number of positions.
    * @param dModel Size of each position.
    * @param options Dropout, layout.
@@ -144,6 +151,7 @@ export class LearnedPositionalEncoding extends AddedEncoding {
     this.weight = normalParameter([maxLen, dModel], options);
   }
 
+  /** The table `[maxLen, D]`. */
   protected override table(): Tensor {
     return this.weight;
   }
@@ -182,6 +190,8 @@ export class RotaryEmbedding extends Module {
   readonly #interleaved: boolean;
 
   /**
+   * Makes the module.
+   *
    * @param dim Size of a head; even.
    * @param options Length, base, pairs.
    * @throws {RangeError} If a setting is not allowed.

@@ -47,6 +47,8 @@ export class RNN extends RecurrentBase {
   readonly #nonlinearity: "tanh" | "relu";
 
   /**
+   * Makes the module.
+   *
    * @param inputSize Size of the last axis of the input.
    * @param hiddenSize Size of the state.
    * @param options Settings.
@@ -58,6 +60,7 @@ export class RNN extends RecurrentBase {
     checkChoice("RNN", "nonlinearity", this.#nonlinearity, ["tanh", "relu"]);
   }
 
+  /** One direction of one layer: all its states. */
   protected override run(
     x: Tensor,
     [h0]: readonly Tensor[],
@@ -103,6 +106,8 @@ export class RNN extends RecurrentBase {
  */
 export class GRU extends RecurrentBase {
   /**
+   * Makes the module.
+   *
    * @param inputSize Size of the last axis of the input.
    * @param hiddenSize Size of the state.
    * @param options Settings.
@@ -112,6 +117,7 @@ export class GRU extends RecurrentBase {
     super("GRU", 3, inputSize, hiddenSize, options);
   }
 
+  /** One direction of one layer: all its states. */
   protected override run(
     x: Tensor,
     [h0]: readonly Tensor[],
@@ -159,6 +165,8 @@ export class GRU extends RecurrentBase {
  */
 export class LSTM extends RecurrentBase {
   /**
+   * Makes the module.
+   *
    * @param inputSize Size of the last axis of the input.
    * @param hiddenSize Size of the state.
    * @param options Settings.
@@ -168,6 +176,7 @@ export class LSTM extends RecurrentBase {
     super("LSTM", 4, inputSize, hiddenSize, options);
   }
 
+  /** One direction of one layer: all its states. */
   protected override run(
     x: Tensor,
     [h0, c0]: readonly Tensor[],

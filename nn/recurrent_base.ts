@@ -68,6 +68,8 @@ export abstract class RecurrentBase extends Module {
   readonly #dropout: number;
 
   /**
+   * Makes the module.
+   *
    * @param name Name in messages.
    * @param gates Gates of a unit.
    * @param inputSize Size of the last axis of the input.
@@ -209,6 +211,7 @@ export abstract class RecurrentBase extends Module {
     return start;
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.inputSize}, ${this.hiddenSize}`;
   }

@@ -34,6 +34,8 @@ export abstract class CellBase extends Module {
   readonly #name: string;
 
   /**
+   * Makes the module.
+   *
    * @param name Name in messages.
    * @param gates Gates of a unit.
    * @param inputSize Size of the last axis of the input.
@@ -88,6 +90,7 @@ export abstract class CellBase extends Module {
     return x.ndim === 1 ? state.squeeze(0) : state;
   }
 
+  /** Settings shown by `toString()`. */
   override extraRepr(): string {
     return `${this.inputSize}, ${this.hiddenSize}`;
   }
@@ -109,6 +112,8 @@ export class RNNCell extends CellBase {
   readonly #nonlinearity: "tanh" | "relu";
 
   /**
+   * Makes the module.
+   *
    * @param inputSize Size of the last axis of the input.
    * @param hiddenSize Size of the state.
    * @param options Nonlinearity, bias, dtype, device.
@@ -143,6 +148,8 @@ export class RNNCell extends CellBase {
  */
 export class GRUCell extends CellBase {
   /**
+   * Makes the module.
+   *
    * @param inputSize Size of the last axis of the input.
    * @param hiddenSize Size of the state.
    * @param options Bias, dtype, device.
@@ -178,6 +185,8 @@ export class GRUCell extends CellBase {
  */
 export class LSTMCell extends CellBase {
   /**
+   * Makes the module.
+   *
    * @param inputSize Size of the last axis of the input.
    * @param hiddenSize Size of the state.
    * @param options Bias, dtype, device.

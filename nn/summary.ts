@@ -31,6 +31,8 @@ export class Summary {
   readonly trainable: number;
 
   /**
+   * Makes the summary.
+   *
    * @param rows Modules.
    * @param parameters Number of all parameters.
    * @param trainable Number of those that are trained.

@@ -41,6 +41,8 @@ export class TransformerEncoder extends Module {
   norm: TensorModule | undefined;
 
   /**
+   * Makes the module.
+   *
    * @param layer First layer; the others are copies of it.
    * @param numLayers Number of layers.
    * @param options Norm of the result.
@@ -81,6 +83,8 @@ export class TransformerDecoder extends Module {
   norm: TensorModule | undefined;
 
   /**
+   * Makes the module.
+   *
    * @param layer First layer; the others are copies of it.
    * @param numLayers Number of layers.
    * @param options Norm of the result.
@@ -148,6 +152,8 @@ export class Transformer extends Module {
   decoder: TransformerDecoder;
 
   /**
+   * Makes the module.
+   *
    * @param options Settings.
    * @throws {RangeError} If a setting is not allowed.
    */

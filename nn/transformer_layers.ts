@@ -69,6 +69,8 @@ export abstract class TransformerLayerBase extends Module {
   readonly normFirst: boolean;
 
   /**
+   * Makes the module.
+   *
    * @param name Name in messages.
    * @param dModel Size of each position.
    * @param nhead Number of heads.
@@ -143,6 +145,8 @@ export class TransformerEncoderLayer extends TransformerLayerBase {
   readonly #arguments: readonly [number, number, TransformerLayerOptions];
 
   /**
+   * Makes the module.
+   *
    * @param dModel Size of each position.
    * @param nhead Number of heads; divides `dModel`.
    * @param options Settings.
@@ -228,6 +232,8 @@ export class TransformerDecoderLayer extends TransformerLayerBase {
   readonly #arguments: readonly [number, number, TransformerLayerOptions];
 
   /**
+   * Makes the module.
+   *
    * @param dModel Size of each position.
    * @param nhead Number of heads; divides `dModel`.
    * @param options Settings.

@@ -30,6 +30,8 @@ export class Upsample extends Module {
   readonly #options: InterpolateOptions;
 
   /**
+   * Makes the module.
+   *
    * @param options Size or factor, mode, corners.
    */
   constructor(options: InterpolateOptions) {
@@ -59,6 +61,8 @@ export class PixelShuffle extends Module {
   readonly #factor: number;
 
   /**
+   * Makes the module.
+   *
    * @param factor `r`.
    * @throws {RangeError} If `factor` is not positive.
    */
@@ -90,6 +94,8 @@ export class PixelUnshuffle extends Module {
   readonly #factor: number;
 
   /**
+   * Makes the module.
+   *
    * @param factor `r`.
    * @throws {RangeError} If `factor` is not positive.
    */
@@ -122,6 +128,8 @@ export class Unfold extends Module {
   readonly #options: PatchOptions;
 
   /**
+   * Makes the module.
+   *
    * @param kernelSize Size of a patch.
    * @param options Stride, padding, dilation.
    */
@@ -155,6 +163,8 @@ export class Fold extends Module {
   readonly #options: PatchOptions;
 
   /**
+   * Makes the module.
+   *
    * @param outputSize Size of the images.
    * @param kernelSize Size of a patch.
    * @param options Stride, padding, dilation.

@@ -44,6 +44,8 @@ export interface AdafactorSettings {
  */
 export class Adafactor extends Optimizer<AdafactorSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -66,16 +68,18 @@ export class Adafactor extends Optimizer<AdafactorSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<AdafactorSettings>): void {
     super.check(group);
     checkSetting("Adafactor", "weightDecay", group.weightDecay);
     checkSetting("Adafactor", "d", group.d);
   }
 
+  /** What is kept for each parameter. */
   override keeps(_group: Readonly<AdafactorSettings>): StatePlan {
     return {
       counters: { step: 0 },
-      own: ({ shape }) => {
+      own: ({ shape }): Record<string, readonly number[]> => {
         if (shape.length < 2) return { variance: shape };
         const [rows, columns] = shape.slice(-2) as [number, number];
         const batch = shape.slice(0, -2);
@@ -84,6 +88,7 @@ export class Adafactor extends Optimizer<AdafactorSettings> {
     };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<AdafactorSettings>): Updated {
     const step = x.state.step!.add(1);
     const own: (Record<string, Tensor> | undefined)[] = [];

@@ -52,6 +52,8 @@ export interface AdamSettings {
  */
 export class Adam extends Optimizer<AdamSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -74,6 +76,7 @@ export class Adam extends Optimizer<AdamSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<AdamSettings>): void {
     super.check(group);
     checkBeta("Adam", "betas[0]", group.betas[0]);
@@ -82,10 +85,12 @@ export class Adam extends Optimizer<AdamSettings> {
     checkSetting("Adam", "weightDecay", group.weightDecay);
   }
 
+  /** What is kept for each parameter. */
   override keeps({ amsgrad }: Readonly<AdamSettings>): StatePlan {
     return adamState(amsgrad);
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<AdamSettings>): Updated {
     return adamStep(x, x.p, decayed(x, signed(x)));
   }
@@ -125,6 +130,8 @@ export interface AdamWSettings {
  */
 export class AdamW extends Optimizer<AdamWSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -147,6 +154,7 @@ export class AdamW extends Optimizer<AdamWSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<AdamWSettings>): void {
     super.check(group);
     checkBeta("AdamW", "betas[0]", group.betas[0]);
@@ -155,10 +163,12 @@ export class AdamW extends Optimizer<AdamWSettings> {
     checkSetting("AdamW", "weightDecay", group.weightDecay);
   }
 
+  /** What is kept for each parameter. */
   override keeps({ amsgrad }: Readonly<AdamWSettings>): StatePlan {
     return adamState(amsgrad);
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<AdamWSettings>): Updated {
     return adamStep(x, shrunk(x), signed(x));
   }

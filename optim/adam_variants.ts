@@ -50,6 +50,8 @@ export interface AdamaxSettings {
  */
 export class Adamax extends Optimizer<AdamaxSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -71,6 +73,7 @@ export class Adamax extends Optimizer<AdamaxSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<AdamaxSettings>): void {
     super.check(group);
     checkBeta("Adamax", "betas[0]", group.betas[0]);
@@ -79,10 +82,12 @@ export class Adamax extends Optimizer<AdamaxSettings> {
     checkSetting("Adamax", "weightDecay", group.weightDecay);
   }
 
+  /** What is kept for each parameter. */
   override keeps(_group: Readonly<AdamaxSettings>): StatePlan {
     return { counters: { step: 0 }, arrays: { exp_avg: 0, exp_inf: 0 } };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<AdamaxSettings>): Updated {
     const { p, state } = x;
     const g = decayed(x, signed(x));
@@ -134,6 +139,8 @@ export interface NAdamSettings {
  */
 export class NAdam extends Optimizer<NAdamSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -157,6 +164,7 @@ export class NAdam extends Optimizer<NAdamSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<NAdamSettings>): void {
     super.check(group);
     checkBeta("NAdam", "betas[0]", group.betas[0]);
@@ -166,10 +174,12 @@ export class NAdam extends Optimizer<NAdamSettings> {
     checkSetting("NAdam", "momentumDecay", group.momentumDecay);
   }
 
+  /** What is kept for each parameter. */
   override keeps(_group: Readonly<NAdamSettings>): StatePlan {
     return { counters: { step: 0, mu_product: 1 }, arrays: { exp_avg: 0, exp_avg_sq: 0 } };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<NAdamSettings>): Updated {
     const { state } = x;
     const decoupled = x.when((s) => s.decoupledWeightDecay);
@@ -229,6 +239,8 @@ export interface RAdamSettings {
  */
 export class RAdam extends Optimizer<RAdamSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -251,6 +263,7 @@ export class RAdam extends Optimizer<RAdamSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<RAdamSettings>): void {
     super.check(group);
     checkBeta("RAdam", "betas[0]", group.betas[0]);
@@ -259,10 +272,12 @@ export class RAdam extends Optimizer<RAdamSettings> {
     checkSetting("RAdam", "weightDecay", group.weightDecay);
   }
 
+  /** What is kept for each parameter. */
   override keeps(_group: Readonly<RAdamSettings>): StatePlan {
     return { counters: { step: 0 }, arrays: { exp_avg: 0, exp_avg_sq: 0 } };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<RAdamSettings>): Updated {
     const { state } = x;
     const decoupled = x.when((s) => s.decoupledWeightDecay);

@@ -45,6 +45,8 @@ export interface RMSpropSettings {
  */
 export class RMSprop extends Optimizer<RMSpropSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -68,6 +70,7 @@ export class RMSprop extends Optimizer<RMSpropSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<RMSpropSettings>): void {
     super.check(group);
     checkBeta("RMSprop", "alpha", group.alpha);
@@ -76,6 +79,7 @@ export class RMSprop extends Optimizer<RMSpropSettings> {
     checkSetting("RMSprop", "momentum", group.momentum);
   }
 
+  /** What is kept for each parameter. */
   override keeps({ momentum, centered }: Readonly<RMSpropSettings>): StatePlan {
     const arrays: Record<string, number> = { square_avg: 0 };
     if (momentum > 0) arrays.momentum_buffer = 0;
@@ -83,6 +87,7 @@ export class RMSprop extends Optimizer<RMSpropSettings> {
     return { counters: { step: 0 }, arrays };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<RMSpropSettings>): Updated {
     const { p, state } = x;
     const g = decayed(x, signed(x));
@@ -137,6 +142,8 @@ export interface AdagradSettings {
  */
 export class Adagrad extends Optimizer<AdagradSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -159,6 +166,7 @@ export class Adagrad extends Optimizer<AdagradSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<AdagradSettings>): void {
     super.check(group);
     checkSetting("Adagrad", "lrDecay", group.lrDecay);
@@ -167,10 +175,12 @@ export class Adagrad extends Optimizer<AdagradSettings> {
     checkSetting("Adagrad", "eps", group.eps);
   }
 
+  /** What is kept for each parameter. */
   override keeps(group: Readonly<AdagradSettings>): StatePlan {
     return { counters: { step: 0 }, arrays: { sum: group.initialAccumulatorValue } };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<AdagradSettings>): Updated {
     const { p, state } = x;
     const g = decayed(x, signed(x));
@@ -216,6 +226,8 @@ export interface AdadeltaSettings {
  */
 export class Adadelta extends Optimizer<AdadeltaSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -237,6 +249,7 @@ export class Adadelta extends Optimizer<AdadeltaSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<AdadeltaSettings>): void {
     super.check(group);
     checkBeta("Adadelta", "rho", group.rho);
@@ -244,10 +257,12 @@ export class Adadelta extends Optimizer<AdadeltaSettings> {
     checkSetting("Adadelta", "weightDecay", group.weightDecay);
   }
 
+  /** What is kept for each parameter. */
   override keeps(_group: Readonly<AdadeltaSettings>): StatePlan {
     return { counters: { step: 0 }, arrays: { square_avg: 0, acc_delta: 0 } };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<AdadeltaSettings>): Updated {
     const { p, state } = x;
     const g = decayed(x, signed(x));

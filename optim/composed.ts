@@ -29,6 +29,8 @@ export class SequentialLR {
   lastEpoch = 0;
 
   /**
+   * Makes the scheduler.
+   *
    * @param optimizer The optimizer of all schedulers.
    * @param schedulers Schedulers in order.
    * @param milestones Steps at which the second and later ones begin.
@@ -106,7 +108,11 @@ function checkSame(
 export class ChainedScheduler {
   readonly #schedulers: readonly LRScheduler[];
 
-  /** @param schedulers Schedulers of one optimizer. */
+  /**
+   * Makes the scheduler.
+   *
+   * @param schedulers Schedulers of one optimizer.
+   */
   constructor(schedulers: readonly LRScheduler[]) {
     checkSame("ChainedScheduler", schedulers[0]?.optimizer, schedulers);
     this.#schedulers = schedulers;
@@ -180,6 +186,8 @@ export class ReduceLROnPlateau {
   lastEpoch = 0;
 
   /**
+   * Makes the scheduler.
+   *
    * @param optimizer The optimizer.
    * @param options When and how much.
    * @throws {RangeError} If `factor` is not below 1.

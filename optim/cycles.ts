@@ -23,6 +23,8 @@ export class CosineAnnealingLR extends LRScheduler {
   readonly #etaMin: number;
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param tMax Steps of half a period.
    * @param options Lowest learning rate (default 0).
@@ -40,6 +42,7 @@ export class CosineAnnealingLR extends LRScheduler {
     this.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     const at = this.lastEpoch, tMax = this.#tMax, low = this.#etaMin;
     if (at === 0) return this.currentLrs();
@@ -68,9 +71,11 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   /** Steps of the current period. */
   period: number;
   /** Steps since the last restart. */
-  sinceRestart = -1;
+  sinceRestart: number;
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param t0 Steps until the first restart.
    * @param options Growth of the period, lowest learning rate.
@@ -81,15 +86,18 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     checkPositive("CosineAnnealingWarmRestarts", "t0", t0);
     checkPositive("CosineAnnealingWarmRestarts", "tMult", options.tMult ?? 1);
     this.period = t0;
+    this.sinceRestart = -1;
     this.#tMult = options.tMult ?? 1;
     this.#etaMin = options.etaMin ?? 0;
     this.step();
   }
 
+  /** Names of the fields that change from step to step. */
   override counterNames(): readonly string[] {
     return ["period", "sinceRestart"];
   }
 
+  /** Moves on by one step. */
   override step(): void {
     this.sinceRestart++;
     if (this.sinceRestart >= this.period) {
@@ -99,6 +107,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
     super.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     const share = (1 + Math.cos(Math.PI * this.sinceRestart / this.period)) / 2;
     return this.baseLrs.map((lr) => this.#etaMin + (lr - this.#etaMin) * share);
@@ -180,6 +189,8 @@ export class OneCycleLR extends LRScheduler {
   readonly #momentum: boolean;
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param maxLr Highest learning rate, or one per group.
    * @param options Number of steps, form.
@@ -232,6 +243,7 @@ export class OneCycleLR extends LRScheduler {
     return level === "max" ? this.#options.baseMomentum : this.#options.maxMomentum;
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     const at = this.lastEpoch;
     if (at > this.#total) {
@@ -292,6 +304,8 @@ export class CyclicLR extends LRScheduler {
   readonly #momentum: readonly [number, number] | undefined;
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param baseLr Lowest learning rate.
    * @param maxLr Highest learning rate.
@@ -327,6 +341,7 @@ export class CyclicLR extends LRScheduler {
     this.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     const at = this.lastEpoch, ratio = this.#up / this.#total;
     const cycle = Math.floor(1 + at / this.#total);

@@ -65,6 +65,8 @@ export class EMA {
   #updates = 0;
 
   /**
+   * Starts averages at the present values.
+   *
    * @param model Module to average.
    * @param options Decay and its warm-up.
    * @throws {RangeError} If `decay` is not within 0 to 1.

@@ -53,6 +53,8 @@ export interface MuonSettings {
  */
 export class Muon extends Optimizer<MuonSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Matrices, or groups of them with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed, or a parameter is no matrix.
@@ -77,6 +79,7 @@ export class Muon extends Optimizer<MuonSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<MuonSettings> & { params?: readonly Tensor[] }): void {
     super.check(group);
     checkSetting("Muon", "momentum", group.momentum);
@@ -88,10 +91,12 @@ export class Muon extends Optimizer<MuonSettings> {
     }
   }
 
+  /** What is kept for each parameter. */
   override keeps(_group: Readonly<MuonSettings>): StatePlan {
     return { arrays: { momentum_buffer: 0 } };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<MuonSettings>): Updated {
     const average = blend(x.state.momentum_buffer!, x.g, x.scalar((s) => 1 - s.momentum));
     const nesterov = x.when((s) => s.nesterov);

@@ -87,6 +87,8 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
   readonly #after = new Set<(optimizer: this) => void>();
 
   /**
+   * Makes the optimizer.
+   *
    * @param name Name in messages.
    * @param params Parameters, or groups with settings of their own.
    * @param defaults Settings of groups that do not say.

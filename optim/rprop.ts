@@ -40,6 +40,8 @@ export interface RpropSettings {
  */
 export class Rprop extends Optimizer<RpropSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -60,6 +62,7 @@ export class Rprop extends Optimizer<RpropSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<RpropSettings>): void {
     super.check(group);
     const [down, up] = group.etas;
@@ -68,10 +71,12 @@ export class Rprop extends Optimizer<RpropSettings> {
     }
   }
 
+  /** What is kept for each parameter. */
   override keeps({ lr }: Readonly<RpropSettings>): StatePlan {
     return { counters: { step: 0 }, arrays: { prev: 0, step_size: lr } };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<RpropSettings>): Updated {
     const { p, state } = x;
     const g = signed(x);
@@ -126,6 +131,8 @@ export interface ASGDSettings {
  */
 export class ASGD extends Optimizer<ASGDSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -148,15 +155,18 @@ export class ASGD extends Optimizer<ASGDSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<ASGDSettings>): void {
     super.check(group);
     checkSetting("ASGD", "weightDecay", group.weightDecay);
   }
 
+  /** What is kept for each parameter. */
   override keeps({ lr }: Readonly<ASGDSettings>): StatePlan {
     return { counters: { step: 0, eta: lr, mu: 1 }, arrays: { ax: 0 } };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<ASGDSettings>): Updated {
     const { state } = x;
     const g = decayed(x, signed(x));

@@ -20,12 +20,17 @@ export abstract class LRScheduler {
   /** Learning rates of the groups before any schedule. */
   readonly baseLrs: readonly number[];
   /** Number of steps so far. */
-  lastEpoch = -1;
+  lastEpoch: number;
   #lastLrs: readonly number[] = [];
 
-  /** @param optimizer The optimizer. */
+  /**
+   * Makes the scheduler and sets the first learning rate.
+   *
+   * @param optimizer The optimizer.
+   */
   constructor(optimizer: ScheduledOptimizer) {
     this.optimizer = optimizer;
+    this.lastEpoch = -1;
     for (const group of optimizer.paramGroups) group.initialLr ??= group.lr;
     this.baseLrs = optimizer.paramGroups.map((group) => group.initialLr!);
   }
@@ -120,6 +125,8 @@ export class LambdaLR extends LRScheduler {
   readonly #functions: readonly ((epoch: number) => number)[];
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param lrLambda Factor by step, or one function per group.
    */
@@ -129,6 +136,7 @@ export class LambdaLR extends LRScheduler {
     this.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     return this.baseLrs.map((lr, i) => lr * this.#functions[i]!(this.lastEpoch));
   }
@@ -139,6 +147,8 @@ export class MultiplicativeLR extends LRScheduler {
   readonly #functions: readonly ((epoch: number) => number)[];
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param lrLambda Factor by step, or one function per group.
    */
@@ -148,6 +158,7 @@ export class MultiplicativeLR extends LRScheduler {
     this.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     if (this.lastEpoch === 0) return this.currentLrs();
     return this.currentLrs().map((lr, i) => lr * this.#functions[i]!(this.lastEpoch));
@@ -177,6 +188,8 @@ export class StepLR extends LRScheduler {
   readonly #gamma: number;
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param stepSize Steps between changes.
    * @param options Factor.
@@ -194,6 +207,7 @@ export class StepLR extends LRScheduler {
     this.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     const change = this.lastEpoch > 0 && this.lastEpoch % this.#stepSize === 0;
     return this.currentLrs().map((lr) => change ? lr * this.#gamma : lr);
@@ -206,6 +220,8 @@ export class MultiStepLR extends LRScheduler {
   readonly #gamma: number;
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param milestones Steps at which the rate changes; one that appears twice counts twice.
    * @param options Factor.
@@ -221,6 +237,7 @@ export class MultiStepLR extends LRScheduler {
     this.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     const count = this.#milestones.filter((at) => at === this.lastEpoch).length;
     return this.currentLrs().map((lr) => lr * this.#gamma ** count);
@@ -232,6 +249,8 @@ export class ExponentialLR extends LRScheduler {
   readonly #gamma: number;
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param gamma Factor.
    */
@@ -241,6 +260,7 @@ export class ExponentialLR extends LRScheduler {
     this.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     return this.currentLrs().map((lr) => this.lastEpoch > 0 ? lr * this.#gamma : lr);
   }
@@ -263,6 +283,8 @@ export class LinearLR extends LRScheduler {
   readonly #total: number;
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param options Factors and number of steps.
    * @throws {RangeError} If a factor is not allowed.
@@ -279,6 +301,7 @@ export class LinearLR extends LRScheduler {
     this.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     const rise = this.#end - this.#start;
     const before = this.#total * this.#start + (this.lastEpoch - 1) * rise;
@@ -295,6 +318,8 @@ export class ConstantLR extends LRScheduler {
   readonly #total: number;
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param options Factor (default 1 / 3) and number of steps (default 5).
    * @throws {RangeError} If the factor is not within 0 to 1.
@@ -312,6 +337,7 @@ export class ConstantLR extends LRScheduler {
     this.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     let factor = 1;
     if (this.lastEpoch === 0) factor = this.#factor;
@@ -326,6 +352,8 @@ export class PolynomialLR extends LRScheduler {
   readonly #power: number;
 
   /**
+   * Makes the scheduler and sets the first learning rate.
+   *
    * @param optimizer The optimizer.
    * @param options Number of steps (default 5) and power (default 1).
    */
@@ -339,6 +367,7 @@ export class PolynomialLR extends LRScheduler {
     this.step();
   }
 
+  /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     const at = this.lastEpoch, total = this.#total;
     if (at === 0 || at > total) return this.currentLrs();

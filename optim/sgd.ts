@@ -44,6 +44,8 @@ export interface SGDSettings {
  */
 export class SGD extends Optimizer<SGDSettings> {
   /**
+   * Makes the optimizer.
+   *
    * @param params Parameters, or groups with settings of their own.
    * @param settings Settings.
    * @throws {RangeError} If a setting is not allowed.
@@ -63,6 +65,7 @@ export class SGD extends Optimizer<SGDSettings> {
     );
   }
 
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<SGDSettings>): void {
     super.check(group);
     checkSetting("SGD", "momentum", group.momentum);
@@ -75,12 +78,14 @@ export class SGD extends Optimizer<SGDSettings> {
     }
   }
 
+  /** What is kept for each parameter. */
   override keeps({ momentum, dampening }: Readonly<SGDSettings>): StatePlan {
     if (momentum === 0) return {};
     const arrays = { momentum_buffer: 0 };
     return dampening === 0 ? { arrays } : { arrays, counters: { _steps: 0 } };
   }
 
+  /** The update rule. */
   override rule(x: RuleInput<SGDSettings>): Updated {
     const { p, state } = x;
     const g = decayed(x, signed(x));
@@ -94,7 +99,7 @@ export class SGD extends Optimizer<SGDSettings> {
       : undefined;
     const buffer = state.momentum_buffer!.mul(momentum).add(share ? g.mul(share) : g);
     const direction = x.when((s) => s.nesterov) ? g.add(buffer.mul(momentum)) : buffer;
-    const steps = damped ? { _steps: state._steps!.add(1) } : {};
+    const steps: Record<string, Tensor> = damped ? { _steps: state._steps!.add(1) } : {};
     return { p: p.sub(direction.mul(lr)), state: { momentum_buffer: buffer, ...steps } };
   }
 }
