@@ -1,4 +1,4 @@
-import { where } from "../ops/mod.ts";
+import { type Tensor, where } from "../ops/mod.ts";
 import { rangeError } from "../ops/check.ts";
 import {
   Optimizer,
