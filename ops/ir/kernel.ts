@@ -83,8 +83,8 @@ export interface ConvolutionGeometry {
   readonly padding: readonly number[];
   readonly dilation: readonly number[];
   /**
-   * Input slots that hold x, w or dy as plain contiguous NCHW / OIHW arrays (offset 0 of the
-   * binding); `undefined` where the operand is an expression (something was fused into it).
+   * Input slots that hold x, w or dy as plain NCHW / OIHW arrays, each image (and all of w) without
+   * gaps; `undefined` where the operand is an expression (something was fused into it).
    */
   readonly x: number | undefined;
   readonly w: number | undefined;
@@ -96,6 +96,9 @@ export interface ConvolutionGeometry {
   readonly xOffset: number;
   readonly wOffset: number;
   readonly dyOffset: number;
+  /** Elements from image to image of x and dy: more than an image in a slice of channels. */
+  readonly xImage: number;
+  readonly dyImage: number;
 }
 
 /**

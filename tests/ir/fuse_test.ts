@@ -183,6 +183,8 @@ function convolution(b: GraphBuilder, x: Value, w: Value): Value {
         xOffset: 0,
         wOffset: 0,
         dyOffset: 0,
+        xImage: 24,
+        dyImage: 0,
       },
     },
     [x, w],

@@ -25,6 +25,7 @@ import { type ExternalMatrix, type GemmProblem, planGemm, type StridedMatrix } f
 import { GEMM_ARGS } from "./gemm_args.ts";
 import type { KernelModule } from "./kernel_plan.ts";
 import { lowerReduce } from "./reduce.ts";
+import { splitSteps } from "./contract_strided.ts";
 
 /** Products of fewer multiplications are summed without packing. */
 const SMALLEST_PRODUCT = 512;
@@ -45,8 +46,19 @@ export function asReduce(kernel: ContractKernel): ReduceKernel {
 
 /** Lowers a contract kernel. */
 export function lowerContract(kernel: ContractKernel, threads: number): LoweredKernel {
+  const parts = splitSteps(kernel);
+  if (parts.length > 0) return inOrder(parts.map((part) => lowerContract(part, threads)));
   return lowerConvolution(kernel, threads) ?? lowerProduct(kernel, threads) ??
     lowerReduce(asReduce(kernel));
+}
+
+/** Kernels one after the other, in the same scratch space. */
+function inOrder(parts: readonly LoweredKernel[]): LoweredKernel {
+  const scratch: number[] = [];
+  for (const part of parts) {
+    part.scratch.forEach((bytes, i) => scratch[i] = Math.max(scratch[i] ?? 0, bytes));
+  }
+  return { passes: parts.flatMap((p) => p.passes), scratch };
 }
 
 /** The kernel with rows and columns exchanged. */

@@ -26,16 +26,24 @@ import {
   planWinogradInputGradient,
   planWinogradWeightGradient,
 } from "./winograd.ts";
+import { suitsWinograd } from "./tiles.ts";
 
-/** Channels below which the transforms cost more than the products. */
-const FEWEST_CHANNELS = 8;
-
+/** Whether the arrays are as `winograd.ts` takes them, and its method is the fastest. */
 function suits(g: ConvolutionGeometry): boolean {
-  const all = (xs: readonly number[], value: number) => xs.every((x) => x === value);
-  return g.kernel.length === 2 && all(g.kernel, 3) && all(g.stride, 1) && all(g.dilation, 1) &&
-    g.groups === 1 && g.padding[0] === g.padding[1] && g.padding[0]! <= 2 &&
-    Math.min(g.inChannels, g.outChannels) >= FEWEST_CHANNELS &&
-    g.output[0]! >= 4 && g.output[1]! >= 4;
+  if (g.kernel.length !== 2) return false;
+  const pair = (xs: readonly number[]) => xs as readonly [number, number];
+  const whole = (stride: number, plane: readonly number[]) => stride % sizeOf(plane) === 0;
+  return whole(g.xImage, g.input) && whole(g.dyImage, g.output) && suitsWinograd({
+    role: g.role,
+    kernel: pair(g.kernel),
+    stride: pair(g.stride),
+    pad: pair(g.padding),
+    dilation: pair(g.dilation),
+    groups: g.groups,
+    cin: g.inChannels,
+    cout: g.outChannels,
+    output: pair(g.output),
+  });
 }
 
 /** Operands of each role and the name of its result. */
@@ -108,6 +116,8 @@ function planOf(
     width: g.input[1]!,
     pad: g.padding[0]!,
     threads,
+    xPlanes: g.xImage / sizeOf(g.input) || undefined,
+    dyPlanes: g.dyImage / sizeOf(g.output) || undefined,
   };
   if (g.role === "forward") {
     const bias = simple?.bias !== undefined;

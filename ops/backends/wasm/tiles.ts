@@ -166,6 +166,8 @@ export function winogradChunks(cin: number, cout: number, tiles: number): Winogr
 
 /** A convolution, for the question whether Winograd's method suits it. */
 export interface ConvolutionShape {
+  /** The pass: forward, gradient of the input, gradient of the weights. */
+  readonly role: "forward" | "input" | "weight";
   /** Rows and columns of the kernel. */
   readonly kernel: readonly [number, number];
   /** Steps between results. */
@@ -201,5 +203,6 @@ export function suitsWinograd(c: ConvolutionShape): boolean {
   const [height, width] = c.output;
   // Results in tiles of 4 × 4: where most of them lie outside, nothing is gained.
   const used = height * width / (16 * Math.ceil(height / 4) * Math.ceil(width / 4));
-  return c.cin >= 4 && c.cout >= 4 && used >= 0.4;
+  // The transforms of the array that is summed over must pay.
+  return (c.role === "input" ? c.cout : c.cin) >= 4 && used >= 0.4;
 }

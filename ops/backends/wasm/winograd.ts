@@ -35,6 +35,10 @@ export interface WinogradShape {
   readonly pad: number;
   /** Threads of the pool that will run it: scratch space is laid out for exactly so many. */
   readonly threads: number;
+  /** Planes from image to image of the input. @default `cin` */
+  readonly xPlanes?: number | undefined;
+  /** Planes from image to image of the output's gradient. @default `cout` */
+  readonly dyPlanes?: number | undefined;
 }
 
 /** What follows the sums of the forward pass. */
@@ -80,6 +84,7 @@ export function planWinogradInputGradient(shape: WinogradShape): KernelPlan {
   const { cin, cout, pad, height, width } = shape;
   const turned: WinogradShape = {
     ...shape,
+    xPlanes: shape.dyPlanes,
     cin: cout,
     cout: cin,
     height: height + 2 * pad - 2,
@@ -237,12 +242,13 @@ function tilingOf({ height, width, pad }: WinogradShape): Tiling {
   return { across, perImage: across * Math.ceil(outHeight / 4), outHeight, outWidth };
 }
 
-function inputSide({ height, width, pad, cin }: WinogradShape): Side {
-  return { height, width, pad, halo: 2, channels: cin };
+function inputSide({ height, width, pad, cin, xPlanes }: WinogradShape): Side {
+  return { height, width, pad, halo: 2, channels: xPlanes ?? cin };
 }
 
-function gradientSide(tiling: Tiling, { cout }: WinogradShape): Side {
-  return { height: tiling.outHeight, width: tiling.outWidth, pad: 0, halo: 0, channels: cout };
+function gradientSide(tiling: Tiling, { cout, dyPlanes }: WinogradShape): Side {
+  const { outHeight, outWidth } = tiling;
+  return { height: outHeight, width: outWidth, pad: 0, halo: 0, channels: dyPlanes ?? cout };
 }
 
 /** Bytes of a row in the buffer of planes: whole tiles, the overlap, room to read whole vectors. */

@@ -26,7 +26,7 @@ export const SIDE = {
   rowBytes: 4,
   /** Bytes of one plane in the buffer. */
   planeBytes: 5,
-  /** Channels per image. */
+  /** Planes from image to image. */
   channels: 6,
 } as const;
 

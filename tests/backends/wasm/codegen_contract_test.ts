@@ -18,7 +18,12 @@ import {
   strided,
   sub,
 } from "../../../ops/ir/expr.ts";
-import type { ContractKernel, ConvolutionGeometry, KernelOutput } from "../../../ops/ir/kernel.ts";
+import {
+  type ContractKernel,
+  type ConvolutionGeometry,
+  type KernelOutput,
+  sizeOf,
+} from "../../../ops/ir/kernel.ts";
 import { Random } from "../../ir/helpers.ts";
 import { compare, out, wasm } from "./codegen_helpers.ts";
 
@@ -158,10 +163,12 @@ interface Case {
   readonly stride?: number;
   readonly padding?: number;
   readonly dilation?: number;
+  /** Channels between images of x and of dy. */
+  readonly gap?: number;
 }
 
 function geometryOf(c: Case, role: ConvolutionGeometry["role"]): ConvolutionGeometry {
-  const { stride = 1, padding = 0, dilation = 1, groups = 1 } = c;
+  const { stride = 1, padding = 0, dilation = 1, groups = 1, gap = 0 } = c;
   const output = c.size.map((s, d) =>
     Math.floor((s + 2 * padding - dilation * (c.kernel[d]! - 1) - 1) / stride) + 1
   );
@@ -188,7 +195,14 @@ function geometryOf(c: Case, role: ConvolutionGeometry["role"]): ConvolutionGeom
     xOffset: 0,
     wOffset: 0,
     dyOffset: 0,
+    xImage: (c.cin + gap) * sizeOf(c.size),
+    dyImage: (c.cout + gap) * sizeOf(output),
   };
+}
+
+/** Index of a pixel in an array whose images are `image` elements apart. */
+function placeOf(at: readonly Expr[], [image, h, w]: readonly number[]): Expr {
+  return strided(at, [image!, h! * w!, w!, 1]);
 }
 
 function every(conditions: readonly Expr[]): Expr {
@@ -222,7 +236,7 @@ function forward(c: Case, plain: boolean): ContractKernel {
     k: [ci, ...c.kernel],
     inputs: plain ? [F32, F32] : [F32, F32, F32],
     a: load(1, "float32", ravel([filter, i, ky, kx], [c.cout, ci, ...c.kernel])),
-    b: load(0, "float32", ravel([n, channel, ...at], [c.n, c.cin, ...c.size]), guard),
+    b: load(0, "float32", placeOf([n, channel, ...at], [g.xImage, ...c.size]), guard),
     dtype: "float32",
     outputs: [out(sum, ravel([n, filter, y, x], [c.n, c.cout, ...g.output]))],
     convolution: g,
@@ -258,7 +272,7 @@ function inputGradient(c: Case): ContractKernel {
     k: [co, ...c.kernel],
     inputs: [F32, F32],
     a: load(1, "float32", ravel([filter, i, ky, kx], [c.cout, ci, ...c.kernel])),
-    b: load(0, "float32", ravel([n, filter, ...at], [c.n, c.cout, ...g.output]), every(conditions)),
+    b: load(0, "float32", placeOf([n, filter, ...at], [g.dyImage, ...g.output]), every(conditions)),
     dtype: "float32",
     outputs: [out(SUM, ravel([n, channel, y, x], [c.n, c.cin, ...c.size]))],
     convolution: g,
@@ -290,8 +304,8 @@ function weightGradient(c: Case): ContractKernel {
     n: [ci, ...c.kernel],
     k: [c.n, ...g.output],
     inputs: [F32, F32],
-    a: load(1, "float32", ravel([n, filter, y, x], [c.n, c.cout, ...g.output])),
-    b: load(0, "float32", ravel([n, channel, ...at], [c.n, c.cin, ...c.size]), guard),
+    a: load(1, "float32", placeOf([n, filter, y, x], [g.dyImage, ...g.output])),
+    b: load(0, "float32", placeOf([n, channel, ...at], [g.xImage, ...c.size]), guard),
     dtype: "float32",
     outputs: [out(SUM, ravel([filter, i, ky, kx], [c.cout, ci, ...c.kernel]))],
     convolution: g,
@@ -303,6 +317,12 @@ const CASES: readonly Case[] = [
   { n: 2, cin: 8, cout: 16, size: [12, 10], kernel: [3, 3], padding: 1 },
   { n: 3, cin: 16, cout: 8, size: [9, 9], kernel: [3, 3] },
   { n: 2, cin: 6, cout: 8, size: [13, 12], kernel: [5, 5], stride: 2, padding: 2 },
+  { n: 2, cin: 6, cout: 8, size: [12, 9], kernel: [3, 3], stride: 2, padding: 1 },
+  { n: 2, cin: 6, cout: 8, size: [9, 10], kernel: [1, 1], stride: 3 },
+  { n: 2, cin: 4, cout: 8, size: [14, 13], kernel: [3, 2], stride: 2, padding: 2, dilation: 2 },
+  { n: 2, cin: 16, cout: 1, size: [9, 12], kernel: [3, 3], padding: 1 },
+  { n: 2, cin: 1, cout: 16, size: [12, 9], kernel: [3, 3], padding: 1 },
+  { n: 3, cin: 8, cout: 12, size: [9, 10], kernel: [3, 3], padding: 1, gap: 5 },
   { n: 2, cin: 8, cout: 12, size: [7, 7], kernel: [1, 1] },
   { n: 1, cin: 8, cout: 8, groups: 8, size: [10, 10], kernel: [3, 3], padding: 1 },
   { n: 2, cin: 8, cout: 12, groups: 2, size: [10, 9], kernel: [3, 3], padding: 2, dilation: 2 },
@@ -311,15 +331,14 @@ const CASES: readonly Case[] = [
 for (const c of CASES) {
   const name = JSON.stringify(c).replaceAll('"', "");
   const g = geometryOf(c, "forward");
-  const [x, w, y] = [
-    c.n * c.cin * c.size[0] * c.size[1],
-    c.cout * (c.cin / g.groups) * c.kernel[0] * c.kernel[1],
-    c.n * c.cout * g.output[0]! * g.output[1]!,
-  ];
+  const w = c.cout * (c.cin / g.groups) * c.kernel[0] * c.kernel[1];
+  const dx = c.n * c.cin * c.size[0] * c.size[1];
+  const y = c.n * c.cout * g.output[0]! * g.output[1]!;
+  const [x, dy] = [c.n * g.xImage, c.n * g.dyImage];
   Deno.test(`contract kernels convolve ${name}`, () => {
     compare(forward(c, true), [normal(x), normal(w)], [y], LOOSE);
     compare(forward(c, false), [normal(x), normal(w), normal(c.cout)], [y], LOOSE);
-    compare(inputGradient(c), [normal(y), normal(w)], [x], LOOSE);
-    compare(weightGradient(c), [normal(x), normal(y)], [w], LOOSE);
+    compare(inputGradient(c), [normal(dy), normal(w)], [dx], LOOSE);
+    compare(weightGradient(c), [normal(x), normal(dy)], [w], LOOSE);
   });
 }
