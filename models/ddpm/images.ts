@@ -17,6 +17,7 @@ import {
   loadMnist,
   MapDataset,
   Normalize,
+  type RandomStream,
   resize,
   ToTensor,
 } from "@tensaurus/core/data";
@@ -34,6 +35,8 @@ const HELD_OUT = 10;
 
 /** Names of unreadable files that are printed; the others are counted. */
 const NAMED = 5;
+
+const TO_FLOATS = new Compose([new ToTensor(), new Normalize(0.5, 0.5)]);
 
 /** Which images, and in what form. */
 export interface ImageSettings {
@@ -55,6 +58,8 @@ export interface ImageSettings {
 export interface LabeledSet extends Dataset<[Image, number]> {
   /** Names of the classes; a folder without sub-folders has one without a name. */
   readonly classes: readonly string[];
+  /** An image and its class. */
+  get(index: number, random?: RandomStream): [Image, number];
 }
 
 /**
@@ -99,13 +104,14 @@ function limited(set: LabeledSet, { images }: ImageSettings): LabeledSet {
   return { classes: set.classes, length, get: (index, random) => set.get(index, random) };
 }
 
-/** Images as tensors from −1 to 1, with their class. */
+/** Images as numbers from −1 to 1, with their class. */
 export function asFloats(set: LabeledSet): Dataset<[FloatImage, number]> {
-  const transform = new Compose([new ToTensor(), new Normalize(0.5, 0.5)]);
-  return new MapDataset(set, ([image, label]): [FloatImage, number] => [
-    transform.forward(image) as FloatImage,
-    label,
-  ]);
+  return new MapDataset(set, ([image, label]): [FloatImage, number] => [toFloats(image), label]);
+}
+
+/** An image as numbers `[C, H, W]` from −1 to 1. */
+export function toFloats(image: Image): FloatImage {
+  return TO_FLOATS.forward(image) as FloatImage;
 }
 
 /** Resizes the shorter side, cuts out the middle, and makes the channels as wanted. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { WordTokenizer } from "@tensaurus/core/data";
+import { UsageError } from "../kit/settings.ts";
 
 /** Id of the padding after a prompt. */
 export const PAD = 0;
@@ -61,7 +62,7 @@ export interface ClassPrompts {
  * ```
  */
 export function promptsOf(name: string, classes: readonly string[]): ClassPrompts {
-  if (name === "") return { specific: [""], shared: [] };
+  if (name === "" || name === "N/A") return { specific: [""], shared: [] };
   if (/^\d$/.test(name)) return digitPrompts(Number(name));
   if (/^[a-z]$/i.test(name)) return letterPrompts(name, classes);
   const [english, polish] = CLOTHES[name] ?? [name.replaceAll(/[_-]+/g, " "), undefined];
@@ -216,6 +217,22 @@ export class Prompts {
     ids[0] = START;
     ids.set(words, 1);
     return ids;
+  }
+
+  /**
+   * Refuses a prompt that the model does not know.
+   *
+   * @param flag Where the prompt was given, such as `--prompt`.
+   * @param prompt The text.
+   * @throws {UsageError} If it has unknown words, with the nearest known ones, or too many.
+   */
+  check(flag: string, prompt: string): void {
+    try {
+      this.encode(prompt);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new UsageError(error.message.replace("encode", flag));
+    }
   }
 
   /** Ids of several prompts, `[prompts × length]`. */

@@ -1,0 +1,578 @@
+/**
+ * Denoising diffusion: from noise to the picture that a prompt asked for.
+ *
+ * Ho et al. 2020, "Denoising diffusion probabilistic models", with the cosine schedule (Nichol &
+ * Dhariwal 2021), v-prediction (Salimans & Ho 2022), classifier-free guidance (Ho & Salimans 2022)
+ * and cross-attention to a small transformer over the prompt (Rombach et al. 2022).
+ *
+ * Data: the 60,000 digits of MNIST with prompts in English and Polish, made for each image anew:
+ * "a handwritten three", "cyfra trzy", "3", "an odd digit", "a digit smaller than four".
+ *
+ * The README has what it reaches, and in what time.
+ *
+ * ```sh
+ * deno run -A models/ddpm.ts                       # about ten minutes on two cores
+ * deno run -A models/ddpm.ts train --preset gpu    # wider and longer
+ * deno run -A models/ddpm.ts sample --prompt "a handwritten seven" --count 16 --guidance 3 --animate
+ * deno run -A models/ddpm.ts interpolate --from "two" --to "five"
+ * deno run -A models/ddpm.ts inpaint digit.png --mask mask.png --prompt "eight"
+ * deno run -A models/ddpm.ts eval --classifier runs/cnn-001
+ * ```
+ *
+ * The parts: ddpm/schedule.ts (β and what follows), ddpm/diffusion.ts (forward process, losses,
+ * likelihood), ddpm/samplers.ts, ddpm/unet.ts, ddpm/prompts.ts and ddpm/text.ts.
+ *
+ * @module
+ */
+import {
+  arange,
+  compile,
+  manualSeed,
+  noGrad,
+  rand,
+  randint,
+  randn,
+  type Tensor,
+  tensor,
+  where,
+  zeros,
+} from "@tensaurus/core";
+import * as nn from "@tensaurus/core/nn";
+import * as optim from "@tensaurus/core/optim";
+import { DataLoader, type LoaderState } from "@tensaurus/core/data";
+import { dirname } from "@std/path";
+import { Diffusion, type Prediction, type Variance } from "./ddpm/diffusion.ts";
+import { askFor, evaluate, Judge } from "./ddpm/evaluate.ts";
+import { asFloats, fit, openImages, toFloats } from "./ddpm/images.ts";
+import { type Order, Painter, picturesOf, same } from "./ddpm/paint.ts";
+import { Prompts, SLOTS, type TextFile } from "./ddpm/prompts.ts";
+import { betasOf, Process, type ScheduleName } from "./ddpm/schedule.ts";
+import { describe, FIXED, limits } from "./ddpm/settings.ts";
+import { PromptEncoder } from "./ddpm/text.ts";
+import { UNet } from "./ddpm/unet.ts";
+import { encodeApng } from "./kit/animation.ts";
+import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
+import { curvesSvg } from "./kit/curves.ts";
+import { openDevice, printStart } from "./kit/device.ts";
+import { writeWhole } from "./kit/files.ts";
+import { Interrupt } from "./kit/interrupt.ts";
+import { runMain } from "./kit/main.ts";
+import { decodePicture, encodePng, grid, type Picture } from "./kit/picture.ts";
+import { Progress } from "./kit/progress.ts";
+import { findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
+import { checkpointFiles, loadCheckpoint, loadWeights } from "./kit/state.ts";
+
+// ---------------------------------------------------------------------------------------- settings
+
+const config = {
+  data: "mnist",
+  dataFolder: "",
+  emnistSplit: "digits",
+  images: 0,
+  imageSize: 28,
+  channels: 1,
+  schedule: "cosine",
+  diffusionSteps: 1000,
+  zeroTerminalSnr: false,
+  prediction: "v",
+  variance: "fixed-small",
+  minSnr: 5,
+  width: 32,
+  multipliers: [1, 2, 2] as readonly number[],
+  blocks: 1,
+  attention: [7] as readonly number[],
+  heads: 4,
+  groups: 8,
+  dropout: 0,
+  textWidth: 64,
+  textLayers: 2,
+  textHeads: 4,
+  conditionDropout: 0.1,
+  steps: 5000,
+  batchSize: 32,
+  lr: 1e-3,
+  warmup: 200,
+  weightDecay: 0.01,
+  clip: 1,
+  ema: 0.999,
+  sampler: "ddim",
+  sampleSteps: 50,
+  eta: 0,
+  guidance: 3,
+  threshold: "clip",
+  percentile: 0.995,
+  resamples: 4,
+  prompt: "",
+  negative: "",
+  from: "two",
+  to: "five",
+  mask: "",
+  count: 16,
+  animate: false,
+  classifier: "last",
+  evalSamples: 1000,
+  evalImages: 10_000,
+  bpdImages: 64,
+  bpdTerms: 50,
+  seed: 0,
+  device: "auto",
+  out: "",
+  resume: "",
+  logEvery: 50,
+  sampleEvery: 1000,
+  saveEvery: 1000,
+  dryRun: false,
+  overfitBatch: false,
+  expect: 0,
+  preset: "",
+};
+
+type Config = typeof config;
+
+const script: Script<Config> = {
+  name: "models/ddpm.ts",
+  about: "Denoising diffusion with prompts: trains on MNIST, samples, interpolates, inpaints.",
+  config,
+  describe,
+  limits,
+  presets: {
+    // An hour or so on one card.
+    gpu: {
+      width: 64,
+      multipliers: [1, 2, 4],
+      blocks: 2,
+      attention: [14, 7],
+      dropout: 0.1,
+      textWidth: 128,
+      steps: 40_000,
+      batchSize: 128,
+      lr: 5e-4,
+      warmup: 1000,
+      ema: 0.9995,
+      sampleEvery: 2000,
+      saveEvery: 2000,
+      expect: 0.99,
+    },
+  },
+  commands: {
+    train: { about: "Train and evaluate (the default)" },
+    sample: { about: "Paint what --prompt asks for" },
+    interpolate: { about: "Paint from one prompt to another" },
+    inpaint: { about: "Paint a part of a picture anew", positional: "IMAGE" },
+    eval: { about: "Judge a run or a checkpoint", positional: "CHECKPOINT" },
+  },
+};
+
+// ------------------------------------------------------------------------------------------- model
+
+/** A prompt encoder and the U-Net that looks at what it gives. */
+export class Ddpm extends nn.Module {
+  text: PromptEncoder;
+  unet: UNet;
+
+  constructor(settings: Config, prompts: Prompts) {
+    super();
+    this.text = new PromptEncoder({
+      vocabulary: prompts.vocabulary,
+      length: prompts.length,
+      width: settings.textWidth,
+      layers: settings.textLayers,
+      heads: settings.textHeads,
+    });
+    this.unet = new UNet({
+      ...settings,
+      context: settings.textWidth,
+      outChannels: settings.channels * (settings.variance === "learned-range" ? 2 : 1),
+    });
+  }
+
+  /** What the network predicts, `[N, C, H, W]`, of noisy images, steps `[N]` and prompts `[N, L]`. */
+  override forward(x: Tensor, t: Tensor, ids: Tensor): Tensor {
+    return this.unet.forward(x, t, this.text.forward(ids));
+  }
+}
+
+function diffusionOf(settings: Config): Diffusion {
+  const { schedule, diffusionSteps, zeroTerminalSnr, prediction, variance, minSnr } = settings;
+  const beta = betasOf(schedule as ScheduleName, diffusionSteps, { zeroTerminalSnr });
+  return new Diffusion(new Process(beta), {
+    prediction: prediction as Prediction,
+    variance: variance as Variance,
+    minSnr,
+  });
+}
+
+// ---------------------------------------------------------------------------------------- training
+
+/** Warm-up, then half a cosine down to a hundredth. */
+function lrAt(step: number, { lr, warmup, steps }: Config): number {
+  if (step < warmup) return lr * (step + 1) / warmup;
+  const done = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
+  return lr * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * done)));
+}
+
+/** Quarters of the process, for which the loss is shown apart. */
+const QUARTERS = 4;
+
+/** Frames of an animation at most. */
+const MAX_FRAMES = 60;
+
+async function train(settings: Config, resume: string): Promise<void> {
+  const device = await openDevice(settings.device);
+  manualSeed(settings.seed);
+  const judge = await openJudge(settings);
+  const images = await openImages(settings, true);
+  const prompts = Prompts.of(images.classes);
+  const diffusion = diffusionOf(settings);
+  const model = new Ddpm(settings, prompts);
+  const optimizer = new optim.AdamW(model.parameters(), {
+    lr: settings.lr,
+    betas: [0.9, 0.99],
+    weightDecay: settings.weightDecay,
+  });
+  const ema = new optim.EMA(model, { decay: settings.ema });
+  const { batchSize, seed } = settings;
+  const loader = new DataLoader(asFloats(images), {
+    batchSize: Math.min(batchSize, images.length),
+    shuffle: true,
+    dropLast: true,
+    seed,
+  });
+
+  let step = 0;
+  let folder: RunFolder;
+  if (resume === "") {
+    folder = await RunFolder.create({ out: settings.out, name: "ddpm", config: settings });
+  } else {
+    const checkpoint = await findCheckpoint(resume, { name: "ddpm" });
+    folder = await RunFolder.resume(checkpoint);
+    const progress = await loadCheckpoint(checkpoint.path, { model, optimizer });
+    ema.loadStateDict(model.stateDict(), Number(progress["emaUpdates"]));
+    await loadWeights(`${checkpoint.path}/trained.safetensors`, model);
+    loader.loadState(progress["loader"] as LoaderState);
+    step = checkpoint.step;
+  }
+  const total = settings.dryRun ? step + 1 : settings.steps;
+  printStart({
+    device,
+    parameters: model.parameters().reduce((n, p) => n + p.numel, 0),
+    perStep: `${batchSize} images`,
+    folder: folder.path,
+  }, settings);
+
+  const table = tensor(prompts.encodeAll(prompts.table()), {
+    shape: [images.classes.length * SLOTS, prompts.length],
+  });
+  const nothing = tensor(prompts.encode("")); // [L]
+  // Sums since the last line: the loss and the images of each quarter, the norm and the steps.
+  const sums = zeros([2 * QUARTERS + 2]);
+  const trainStep = compile((x0: Tensor, labels: Tensor) => {
+    const n = x0.shape[0]!;
+    const slot = labels.mul(SLOTS).add(randint(0, SLOTS, [n]));
+    const dropped = rand([n, 1]).lt(settings.conditionDropout);
+    const ids = where(dropped, nothing, table.indexSelect(0, slot)); // [N, L]
+    const t = randint(0, settings.diffusionSteps, [n]);
+    const eps = randn(x0.shape);
+    const xt = diffusion.qSample(x0, t, eps); // [N, C, H, W]
+
+    optimizer.zeroGrad();
+    const losses = diffusion.loss(model.forward(xt, t, ids), { x0, eps, xt, t }); // [N]
+    losses.mean().backward();
+    const norm = optim.clipGradNorm(model.parameters(), settings.clip)!;
+    optimizer.step();
+    ema.update();
+    noGrad(() => {
+      const quarter = t.mul(QUARTERS).to("float32").div(settings.diffusionSteps).floor();
+      const member = quarter.unsqueeze(1).eq(arange(0, QUARTERS)).to("float32"); // [N, 4]
+      sums.slice(0, 0, QUARTERS).add_(member.mul(losses.unsqueeze(1)).sum(0));
+      sums.slice(0, QUARTERS, 2 * QUARTERS).add_(member.sum(0));
+      sums.slice(0, 2 * QUARTERS, 2 * QUARTERS + 1).add_(norm.reshape([1]));
+      sums.slice(0, 2 * QUARTERS + 1).add_(1);
+    });
+  }, { name: "trainStep" });
+
+  const painter = new Painter(model, prompts, diffusion, settings);
+  const save = async (): Promise<void> => {
+    const progress = { loader: loader.state(), emaUpdates: ema.updates };
+    const files = await checkpointFiles({ model, optimizer, progress });
+    const averaged = await ema.swap(() => checkpointFiles({ model, progress: {} }));
+    await folder.save(step, {
+      ...files,
+      "model.safetensors": averaged["model.safetensors"]!,
+      "trained.safetensors": files["model.safetensors"]!,
+      "text.json": JSON.stringify(prompts.save()) + "\n",
+    });
+  };
+  const drawSamples = (name: string): Promise<string> =>
+    ema.swap(async () => {
+      model.eval();
+      const shown = images.classes.slice(0, 10);
+      const labels = Array.from(
+        { length: settings.dryRun ? 2 : 4 * shown.length },
+        (_, i) => i % shown.length,
+      );
+      const wanted = [askFor(prompts, labels)];
+      const pictures = await picturesOf(painter.finish({ wanted, seed }));
+      model.train();
+      const tiles = pictures.map((picture, i) => ({ picture, caption: shown[labels[i]!] }));
+      return folder.write(name, encodePng(grid(tiles, { columns: shown.length })));
+    });
+
+  using interrupt = new Interrupt();
+  const progress = new Progress({
+    total,
+    start: step,
+    perStep: batchSize,
+    unit: "images",
+    columns: ["loss", "lr", "norm"],
+    logEvery: settings.logEvery,
+  });
+  let first = performance.now();
+  let fixed: [Tensor, Tensor] | undefined;
+  while (step < total && !interrupt.requested) {
+    for await (const [images, labels] of loader) {
+      if (settings.overfitBatch) fixed ??= [images, labels];
+      const [x0, y] = fixed ?? [images, labels];
+      const lr = lrAt(step, settings);
+      optimizer.paramGroups[0]!.lr = lr;
+      trainStep(x0, y);
+      step++;
+      if (first) {
+        await sums.data();
+        const seconds = ((performance.now() - first) / 1000).toFixed(2);
+        console.log(`compiled     ${seconds} s to the end of the first step`);
+        first = 0;
+      }
+      const last = step >= total || interrupt.requested;
+      if (step % settings.logEvery === 0 || last) {
+        const { loss, quarters, norm } = await readSums(sums);
+        if (Number.isNaN(loss)) throw new Error(`the loss is NaN at step ${step}`);
+        folder.log({ step, loss, lr, norm, ...quarters });
+        progress.update(step, { loss, lr, norm });
+      } else progress.update(step);
+      if (settings.sampleEvery && step % settings.sampleEvery === 0 && !last) {
+        progress.note(await drawSamples(`samples/step-${String(step).padStart(6, "0")}.png`));
+      }
+      if (settings.saveEvery && step % settings.saveEvery === 0 && !last) await save();
+      if (last) break;
+    }
+  }
+  progress.stop();
+  await save();
+  const picture = await drawSamples("samples.png");
+  const newest = (await folder.checkpoints()).at(-1)!;
+  await folder.write("model.safetensors", await Deno.readFile(`${newest.path}/model.safetensors`));
+  await folder.write(
+    "curves.svg",
+    curvesSvg(await folder.metrics(), [
+      { title: "loss", keys: ["loss"], log: true },
+      {
+        title: "loss by quarter of the process",
+        keys: ["loss1", "loss2", "loss3", "loss4"],
+        log: true,
+      },
+      { title: "learning rate", keys: ["lr"] },
+    ]),
+  );
+  console.log(`samples      ${picture}`);
+  if (judge) {
+    const forward = model.forward.bind(model);
+    model.eval();
+    const scores = await ema.swap(() =>
+      evaluate({ forward, prompts, painter, diffusion, judge }, evalSettings(settings))
+    );
+    folder.log({ step, ...scores });
+    checkExpectation(scores.promptedAccuracy, settings.expect);
+  }
+  if (settings.dryRun) await loadCheckpoint(newest.path, { model, optimizer });
+  folder.close();
+  console.log(`run folder   ${folder.path}`);
+  if (interrupt.requested) {
+    console.log(`go on with   deno run -A models/ddpm.ts --resume ${folder.path}`);
+  }
+}
+
+/** The loss, that of each quarter of the process, and the norm, as means; the sums start again. */
+async function readSums(
+  sums: Tensor,
+): Promise<{ loss: number; quarters: Record<string, number>; norm: number }> {
+  const values = [...await sums.data()];
+  sums.zero_();
+  const quarters: Record<string, number> = {};
+  let loss = 0, images = 0;
+  for (let q = 0; q < QUARTERS; q++) {
+    loss += values[q]!;
+    images += values[QUARTERS + q]!;
+    if (values[QUARTERS + q]! > 0) quarters[`loss${q + 1}`] = values[q]! / values[QUARTERS + q]!;
+  }
+  const norm = values[2 * QUARTERS]! / values[2 * QUARTERS + 1]!;
+  return { loss: loss / images, quarters, norm };
+}
+
+// -------------------------------------------------------------------------------------- evaluation
+
+/** The classifier, or none where there is none and nothing is expected. */
+async function openJudge(settings: Config): Promise<Judge | undefined> {
+  if (settings.dryRun) return Judge.untrained();
+  if (settings.data !== "mnist" && settings.expect === 0) return undefined;
+  try {
+    return await Judge.open(settings.classifier);
+  } catch (error) {
+    if (!(error instanceof UsageError) || settings.expect > 0) throw error;
+    console.log(`no figures   ${error.message}`);
+    return undefined;
+  }
+}
+
+/** A trial looks at a few images only. */
+function evalSettings(settings: Config): Config {
+  if (!settings.dryRun) return settings;
+  return { ...settings, evalSamples: 4, evalImages: 4, bpdImages: 2, bpdTerms: 2 };
+}
+
+function checkExpectation(accuracy: number, expect: number): void {
+  if (accuracy >= expect) return;
+  console.error(`prompted accuracy ${accuracy.toFixed(4)} is below --expect ${expect}`);
+  Deno.exitCode = 1;
+}
+
+// ----------------------------------------------------------------------------------- other commands
+
+interface Opened {
+  settings: Config;
+  folder: string;
+  model: Ddpm;
+  prompts: Prompts;
+  diffusion: Diffusion;
+  painter: Painter;
+}
+
+/** A trained model with the settings of its run, then the flags given now. */
+async function openModel(parsed: Parsed<Config>, name = ""): Promise<Opened> {
+  const { config: given } = parsed;
+  const checkpoint = await findCheckpoint(name || given.resume || "last", { name: "ddpm" });
+  const saved = await savedConfig(checkpoint);
+  const { out, dryRun, count, animate, expect, steps } = given;
+  const settings = { ...resumeConfig(parsed, saved, FIXED), out, dryRun, count, animate, expect };
+  if (parsed.given.has("steps")) settings.sampleSteps = steps;
+  if (dryRun) settings.sampleSteps = 2;
+  checkSampleSteps(settings);
+  await openDevice(settings.device);
+  const text = JSON.parse(await Deno.readTextFile(`${checkpoint.path}/text.json`)) as TextFile;
+  const prompts = Prompts.load(text);
+  for (const key of ["prompt", "negative", "from", "to"] as const) {
+    if (parsed.given.has(key)) prompts.check(`--${key}`, settings[key]);
+  }
+  const model = new Ddpm(settings, prompts);
+  await loadWeights(`${checkpoint.path}/model.safetensors`, model);
+  model.eval();
+  const diffusion = diffusionOf(settings);
+  const painter = new Painter(model, prompts, diffusion, settings);
+  const folder = dirname(dirname(checkpoint.path));
+  return { settings, folder, model, prompts, diffusion, painter };
+}
+
+function checkSampleSteps({ sampleSteps, diffusionSteps }: Config): void {
+  if (sampleSteps <= diffusionSteps) return;
+  throw new UsageError(
+    `--steps: ${sampleSteps} denoising steps of a process that has ${diffusionSteps}`,
+  );
+}
+
+/** Paints an order and writes the grid, and the way to it where that is wanted. */
+async function paint(opened: Opened, name: string, order: Omit<Order, "seed">): Promise<void> {
+  const { settings, folder, painter } = opened;
+  const { seed, animate, sampleSteps } = settings;
+  const began = performance.now();
+  const frames: Tensor[] = [];
+  const stride = Math.ceil(sampleSteps / MAX_FRAMES);
+  let x: Tensor | undefined;
+  for (const state of painter.paint({ ...order, negative: settings.negative, seed })) {
+    x = state.x;
+    if (animate && (state.done === state.total || state.done % stride === 0)) {
+      frames.push(x.clone());
+    }
+  }
+  const picture = await gridOf(x!);
+  const seconds = (performance.now() - began) / 1000;
+  const path = settings.out || `${folder}/${name}-${seed}.png`;
+  await writeWhole(path, encodePng(picture));
+  console.log(`${path}  ${sampleSteps} steps in ${seconds.toFixed(1)} s`);
+  if (!animate) return;
+  const moving: Picture[] = [];
+  for (const frame of frames) moving.push(await gridOf(frame));
+  const movie = path.replace(/(\.png)?$/, ".animated.png");
+  await writeWhole(movie, encodeApng(moving));
+  console.log(movie);
+}
+
+async function gridOf(images: Tensor): Promise<Picture> {
+  return grid((await picturesOf(images)).map((picture) => ({ picture })));
+}
+
+async function sample(parsed: Parsed<Config>): Promise<void> {
+  const opened = await openModel(parsed);
+  const { prompt, count } = opened.settings;
+  await paint(opened, "sample", { wanted: [same(prompt, count)] });
+}
+
+/** The same noise for all images; the weight goes from one prompt to the other. */
+async function interpolate(parsed: Parsed<Config>): Promise<void> {
+  const opened = await openModel(parsed);
+  const { from, to, count } = opened.settings;
+  const share = Array.from({ length: count }, (_, i) => i / Math.max(1, count - 1));
+  const wanted = [
+    { ...same(from, count), weights: share.map((s) => 1 - s) },
+    { ...same(to, count), weights: share },
+  ];
+  await paint(opened, "interpolate", { wanted, sameNoise: true });
+}
+
+/** RePaint (Lugmayr et al. 2022): what the mask leaves is put back, noisy, after each step. */
+async function inpaint(parsed: Parsed<Config>): Promise<void> {
+  const [file] = parsed.args;
+  if (file === undefined || parsed.config.mask === "") {
+    throw new UsageError("inpaint: name an image, and with --mask a picture of what to paint anew");
+  }
+  const opened = await openModel(parsed);
+  const { imageSize, channels, count, prompt, resamples, mask } = opened.settings;
+  const read = async (path: string, channels: number): Promise<Tensor> => {
+    const picture = decodePicture(await Deno.readFile(path), path);
+    const { data, shape } = toFloats(fit(picture, imageSize, channels));
+    return tensor(data, { shape: [1, ...shape] }); // [1, C, H, W] from −1 to 1
+  };
+  const image = (await read(file, channels)).expand([count, channels, imageSize, imageSize]);
+  const kept = (await read(mask, 1)).lt(0).to("float32"); // [1, 1, H, W], 0 where it is white
+  const known = { image: image.contiguous(), mask: kept };
+  await paint(opened, "inpaint", { wanted: [same(prompt, count)], known, resamples });
+}
+
+async function evalCommand(parsed: Parsed<Config>): Promise<void> {
+  const { settings, model, ...tools } = await openModel(parsed, parsed.args[0]);
+  const judge = settings.dryRun ? Judge.untrained() : await Judge.open(settings.classifier);
+  const forward = model.forward.bind(model);
+  const scores = await evaluate({ ...tools, forward, judge }, evalSettings(settings));
+  checkExpectation(scores.promptedAccuracy, settings.expect);
+}
+
+async function trainCommand(parsed: Parsed<Config>): Promise<void> {
+  const { resume, dryRun } = parsed.config;
+  const settings = resume === "" ? parsed.config : resumeConfig(
+    parsed,
+    await savedConfig(await findCheckpoint(resume, { name: "ddpm" })),
+    FIXED,
+  );
+  checkSampleSteps(settings);
+  await train(dryRun ? { ...settings, sampleSteps: 2 } : settings, resume);
+}
+
+async function main(): Promise<void> {
+  const parsed = commandLine(script);
+  if (parsed.command === "sample") await sample(parsed);
+  else if (parsed.command === "interpolate") await interpolate(parsed);
+  else if (parsed.command === "inpaint") await inpaint(parsed);
+  else if (parsed.command === "eval") await evalCommand(parsed);
+  else await trainCommand(parsed);
+}
+
+if (import.meta.main) await runMain(main);
