@@ -1,0 +1,92 @@
+import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { optim, zeros } from "../../mod.ts";
+
+function sgd(lr: number): optim.SGD {
+  return new optim.SGD([zeros([1], { requiresGrad: true })], { lr, momentum: 0.9 });
+}
+
+function run(optimizer: optim.SGD, scheduler: { step(): void }, steps: number): number[] {
+  return Array.from({ length: steps }, () => {
+    scheduler.step();
+    return optimizer.paramGroups[0]!.lr;
+  });
+}
+
+Deno.test("schedulers continue from stateDict()", () => {
+  const make: ((o: optim.SGD) => optim.LRScheduler)[] = [
+    (o) => new optim.StepLR(o, 2),
+    (o) => new optim.CosineAnnealingLR(o, 5),
+    (o) => new optim.CosineAnnealingWarmRestarts(o, 3, { tMult: 2 }),
+    (o) => new optim.OneCycleLR(o, 1, { totalSteps: 20 }),
+    (o) => new optim.LinearLR(o),
+  ];
+  for (const kind of make) {
+    const whole = sgd(0.5);
+    const wanted = run(whole, kind(whole), 9);
+    const first = sgd(0.5), before = kind(first);
+    run(first, before, 4);
+    const second = sgd(0.5), after = kind(second);
+    second.loadStateDict(first.stateDict());
+    after.loadStateDict(JSON.parse(JSON.stringify(before.stateDict())));
+    assertEquals(run(second, after, 5), wanted.slice(4));
+  }
+});
+
+Deno.test("SequentialLR starts the next scheduler from the first learning rate", () => {
+  const optimizer = sgd(1);
+  const warmup = new optim.ConstantLR(optimizer, { factor: 0.1, totalIters: 2 });
+  const decay = new optim.ExponentialLR(optimizer, 0.9);
+  const scheduler = new optim.SequentialLR(optimizer, [warmup, decay], [2]);
+  assertEquals(optimizer.paramGroups[0]!.lr, 0.1);
+  const lrs = run(optimizer, scheduler, 4);
+  for (const [i, lr] of [0.1, 1, 0.9, 0.81].entries()) assertAlmostEquals(lrs[i]!, lr);
+  assertThrows(
+    () => new optim.SequentialLR(optimizer, [warmup, decay], []),
+    Error,
+    "SequentialLR: 2 schedulers need 1 milestones, not 0",
+  );
+});
+
+Deno.test("ChainedScheduler multiplies factors", () => {
+  const optimizer = sgd(1);
+  const scheduler = new optim.ChainedScheduler([
+    new optim.ConstantLR(optimizer, { factor: 0.1, totalIters: 2 }),
+    new optim.ExponentialLR(optimizer, 0.9),
+  ]);
+  const lrs = run(optimizer, scheduler, 3);
+  for (const [i, lr] of [0.09, 0.81, 0.729].entries()) assertAlmostEquals(lrs[i]!, lr);
+});
+
+Deno.test("OneCycleLR moves momentum against the learning rate", () => {
+  const optimizer = sgd(1);
+  const scheduler = new optim.OneCycleLR(optimizer, 1, { totalSteps: 10, pctStart: 0.5 });
+  assertAlmostEquals(optimizer.paramGroups[0]!.momentum, 0.95);
+  run(optimizer, scheduler, 4);
+  assertAlmostEquals(optimizer.paramGroups[0]!.momentum, 0.85);
+});
+
+Deno.test("schedulers refuse what is not allowed", () => {
+  const cases: [() => unknown, string][] = [
+    [() => new optim.StepLR(sgd(1), 0), "StepLR: stepSize 0 is not a positive whole number"],
+    [
+      () => new optim.OneCycleLR(sgd(1), 1),
+      "OneCycleLR: totalSteps NaN is not a positive whole number",
+    ],
+    [
+      () => new optim.LambdaLR(sgd(1), [(n) => n, (n) => n]),
+      "LambdaLR: 2 functions were given for 1 groups",
+    ],
+    [
+      () => {
+        const plain = new optim.Adagrad([zeros([1], { requiresGrad: true })]);
+        return new optim.CyclicLR(plain, 0.1, 1);
+      },
+      "CyclicLR: the optimizer has no momentum (pass { cycleMomentum: false })",
+    ],
+    [
+      () => new optim.ReduceLROnPlateau(sgd(1), { factor: 1 }),
+      "ReduceLROnPlateau: factor 1 is not below 1",
+    ],
+  ];
+  for (const [make, message] of cases) assertThrows(make, Error, message);
+});
