@@ -8,12 +8,22 @@
  * puts on every dynamic index are then hoisted out of the loop. Operands lie transposed in workgroup
  * memory, so that a thread reads its rows and columns as vectors.
  */
-import type { Expr } from "../../ir/expr.ts";
-import { type ContractKernel, kernelKey, sizeOf } from "../../ir/kernel.ts";
-import { linearize, type Program } from "../../ir/program.ts";
+import { type ContractKernel, kernelKey } from "../../ir/kernel.ts";
+import {
+  K,
+  M,
+  N,
+  productSize,
+  type Programs,
+  programsOf,
+  type Side,
+  sideOf,
+  templateSize,
+  turned,
+  wantedVectors,
+} from "./contract_sides.ts";
 import { Emitter, type Point } from "./emit.ts";
-import { flatten, position } from "./flatten.ts";
-import { isVectorIndex, isVectorLoad, type LaneStep, laneSteps } from "./lanes.ts";
+import { laneSteps } from "./lanes.ts";
 import { component, type Layout, Module } from "./module.ts";
 import { type DeviceFacts, entryPoint, type Step, type StepArgument } from "./step.ts";
 import { chooseTile, type ProductSize, type Tile, tileCount, tileThreads } from "./tiles.ts";
@@ -22,104 +32,22 @@ import { registerType } from "./wgsl.ts";
 /** Rows of tiles that are worked on together, so that their columns are still in the cache. */
 const GROUPED_ROWS = 8;
 
-/** Axes after flattening; axis 0 is the batch. */
-const M = 1, N = 2, K = 3;
-
-/** An operand as the template sees it. */
-interface Side {
-  /** "a" lies along rows of the result, "b" along columns. */
-  readonly name: "a" | "b";
-  /** Root of the program of operands. */
-  readonly root: number;
-  /** The operand's own axis: M or N. */
-  readonly axis: number;
-  readonly size: number;
-  /** Elements of a tile along the axis, threads along it, and vectors that a thread has. */
-  readonly tile: number;
-  readonly threads: number;
-  readonly vectors: number;
-  /** The axis along which its loads are contiguous, and steps along that. */
-  readonly along: number;
-  readonly steps: readonly LaneStep[];
-}
-
-/** Sizes of a product. */
-export function productSize(kernel: ContractKernel): ProductSize {
-  return {
-    batch: sizeOf(kernel.batch),
-    m: sizeOf(kernel.m),
-    n: sizeOf(kernel.n),
-    k: sizeOf(kernel.k),
-  };
-}
-
 /** Lowers a matrix product to one dispatch. */
 export function contractStep(
   kernel: ContractKernel,
   args: readonly StepArgument[],
   facts: DeviceFacts,
 ): Step {
-  const size = productSize(kernel);
-  const tile = chooseTile(size, facts);
+  const size = productSize(kernel), oriented = templateSize(kernel);
+  const tile = chooseTile(oriented, facts);
   return {
     label: `contract ${size.batch}×${size.m}×${size.n}×${size.k} ${tile.name}`,
     key: `${tile.name}|${kernelKey(kernel)}`,
     arguments: args,
-    workgroups: tileCount(turned(kernel) ? turnedTile(tile) : tile, size),
+    workgroups: tileCount(tile, oriented),
     parameters: [],
     generate: (layout) => new ContractWriter(kernel, args, layout, tile).text(),
   };
-}
-
-/** A tile with rows along N, for results that are contiguous along M. */
-function turnedTile(tile: Tile): Tile {
-  return { ...tile, rows: tile.columns, columns: tile.rows };
-}
-
-interface Programs {
-  /** Roots: a, b. */
-  readonly operands: Program;
-  /** Roots: value and index of each output. */
-  readonly outputs: Program;
-}
-
-function programsOf(kernel: ContractKernel): Programs {
-  const groups = [kernel.batch, kernel.m, kernel.n, kernel.k];
-  const outer = [...kernel.batch, ...kernel.m, ...kernel.n];
-  const results = kernel.outputs.flatMap((o): Expr[] => [o.value, o.index ?? position(outer, 0)]);
-  return {
-    operands: linearize(flatten([kernel.a, kernel.b], groups).roots),
-    outputs: linearize(flatten(results, groups).roots),
-  };
-}
-
-/** Whether the result is contiguous along M, so that columns of the template go along M. */
-function turned(kernel: ContractKernel): boolean {
-  const { outputs } = programsOf(kernel);
-  const index = outputs.roots[1]!;
-  return laneSteps(outputs, N)[index]!.step !== 1 && laneSteps(outputs, M)[index]!.step === 1;
-}
-
-/** Positions of the program under a root. */
-function under(program: Program, root: number): Set<number> {
-  const seen = new Set<number>();
-  function walk(i: number): void {
-    if (seen.has(i)) return;
-    seen.add(i);
-    for (const arg of program.instructions[i]!.args) walk(arg);
-  }
-  walk(program.roots[root]!);
-  return seen;
-}
-
-function countVectorLoads(
-  program: Program,
-  positions: Iterable<number>,
-  steps: readonly LaneStep[],
-): number {
-  let count = 0;
-  for (const i of positions) if (isVectorLoad(program, steps, i)) count++;
-  return count;
 }
 
 class ContractWriter {
@@ -146,52 +74,11 @@ class ContractWriter {
     this.#module = new Module(args, layout);
     this.#programs = programsOf(kernel);
     const [rows, columns] = turned(kernel) ? [N, M] : [M, N];
-    this.#rows = this.#side("a", rows, tile.rows, tile.threadRows);
-    this.#columns = this.#side("b", columns, tile.columns, tile.threadColumns);
-    this.#chooseVectors();
-    this.#emitter = new Emitter(this.#programs.operands, this.#module);
-  }
-
-  #side(name: "a" | "b", axis: number, tile: number, perThread: number): Side {
     const { operands } = this.#programs;
-    const root = axis === M ? 0 : 1;
-    const positions = under(operands, root);
-    const along = [K, axis].map((x) => laneSteps(operands, x));
-    const [k, own] = along.map((steps) => countVectorLoads(operands, positions, steps));
-    const best = own! > k! ? 1 : 0;
-    return {
-      name,
-      root,
-      axis,
-      size: axis === M ? this.#size.m : this.#size.n,
-      tile,
-      threads: tile / perThread,
-      vectors: perThread / 4,
-      along: best === 0 ? K : axis,
-      steps: along[best]!,
-    };
-  }
-
-  /** Arrays that every load and store takes four elements at a time. */
-  #chooseVectors(): void {
-    const { operands, outputs } = this.#programs;
-    const wanted = new Array<boolean>(this.#kernel.inputs.length).fill(true);
-    for (const side of [this.#rows, this.#columns]) {
-      for (const i of under(operands, side.root)) {
-        const { expr } = operands.instructions[i]!;
-        if (expr.kind === "load" && !isVectorLoad(operands, side.steps, i)) {
-          wanted[expr.input] = false;
-        }
-      }
-    }
-    const steps = laneSteps(outputs, this.#columns.axis);
-    for (const [i, { expr }] of outputs.instructions.entries()) {
-      if (expr.kind === "load" && !isVectorLoad(outputs, steps, i)) wanted[expr.input] = false;
-    }
-    const stores = this.#kernel.outputs.map((_, o) =>
-      isVectorIndex(steps[outputs.roots[2 * o + 1]!]!)
-    );
-    this.#module.chooseVectors([...wanted, ...stores]);
+    this.#rows = sideOf("a", operands, rows, this.#size, tile.rows, tile.threadRows);
+    this.#columns = sideOf("b", operands, columns, this.#size, tile.columns, tile.threadColumns);
+    this.#module.chooseVectors(wantedVectors(kernel, this.#programs, this.#rows, this.#columns));
+    this.#emitter = new Emitter(this.#programs.operands, this.#module);
   }
 
   text(): string {
@@ -258,7 +145,7 @@ let ty = thread / ${this.#columns.threads}u;`);
   /** Variables that say which blocks a thread loads; they do not change in the loop. */
   #placeLoads(side: Side): void {
     const emitter = this.#emitter, threads = tileThreads(this.#tile);
-    const { name, size } = side;
+    const { name, size, stride } = side;
     const across = side.tile / 4, deep = this.#tile.depth / 4;
     const start = name === "a" ? "row_tile" : "column_tile";
     for (let block = 0; block < this.#blocks(side); block++) {
@@ -269,10 +156,10 @@ let ty = thread / ${this.#columns.threads}u;`);
         ? [`block_${id} / ${deep}u`, `block_${id} % ${deep}u`]
         : [`block_${id} % ${across}u`, `block_${id} / ${across}u`];
       emitter.line(`let own_${id} = ${own};\nlet depth_${id} = ${depth};`);
-      emitter.line(`let at_${id} = ${start} + i32(own_${id} * 4u);`);
+      emitter.line(`let at_${id} = ${start} + i32(own_${id} * ${4 / Math.min(stride, 4)}u);`);
       for (let lane = 0; lane < 4; lane++) {
         // Rows past the end repeat the last one; their results are not stored.
-        emitter.define(`${id}_${lane}`, `min(at_${id} + ${lane}, ${size - 1})`);
+        emitter.define(`${id}_${lane}`, `min(at_${id} + ${lane * stride}, ${size - 1})`);
       }
     }
   }
@@ -319,8 +206,9 @@ let ty = thread / ${this.#columns.threads}u;`);
     axes[side.axis] = own;
     const first = side.along === K ? deep[0]! : `${id}_0`;
     const number = side.along === K ? i : lane;
-    const point: Point = { axes, lane: { axis: side.along, steps: side.steps, first, number } };
-    return this.#emitter.root(side.root, point);
+    const group = { axis: side.along, steps: side.steps, first, number };
+    const near = side.along === K || side.stride === 1;
+    return this.#emitter.root(side.root, near ? { axes, lane: group } : { axes });
   }
 
   /** Moves what was loaded into workgroup memory. */
@@ -397,8 +285,8 @@ let ty = thread / ${this.#columns.threads}u;`);
   #finish(): void {
     const rows = this.#rows, columns = this.#columns;
     for (const [i, j] of this.#accumulators()) {
-      const row = `row_tile + i32((${i >> 2}u * ${rows.threads}u + ty) * 4u + ${i & 3}u)`;
-      const column = `column_tile + i32((${j}u * ${columns.threads}u + tx) * 4u)`;
+      const row = `row_tile + i32(${placeOf(rows, i >> 2, "ty")}) + ${(i & 3) * rows.stride}`;
+      const column = `column_tile + i32(${placeOf(columns, j, "tx")})`;
       this.#emitter.line(`finish(batch, ${row}, ${column}, c${i}_${j});`);
     }
   }
@@ -411,15 +299,14 @@ let ty = thread / ${this.#columns.threads}u;`);
     emitter.line(`if (row >= ${rows} || column >= ${columns}) { return; }`);
     const steps = laneSteps(outputs, this.#columns.axis);
     const at = [0, 1, 2, 3].map((number): Point => {
-      const own = emitter.define(`column${number}`, `min(column + ${number}, ${columns - 1})`);
+      const place = `column + ${number * this.#columns.stride}`;
+      const own = emitter.define(`column${number}`, `min(${place}, ${columns - 1})`);
       const axes = ["batch", "", "", ""];
       axes[this.#rows.axis] = "row";
       axes[this.#columns.axis] = own;
-      return {
-        axes,
-        accs: [`value.${component(number)}`],
-        lane: { axis: this.#columns.axis, steps, first: "column0", number },
-      };
+      const accs = [`value.${component(number)}`];
+      const lane = { axis: this.#columns.axis, steps, first: "column0", number };
+      return this.#columns.stride === 1 ? { axes, accs, lane } : { axes, accs };
     });
     for (const store of this.#stores(emitter, at)) emitter.line(store);
     this.#module.declare(
@@ -430,9 +317,9 @@ ${emitter.close()}
   }
 
   #stores(emitter: Emitter, at: readonly Point[]): string[] {
-    const columns = this.#columns.size, even = columns % 4 === 0;
+    const { size: columns, stride } = this.#columns, even = stride === 1 && columns % 4 === 0;
     const within = (lane: number, text: string) =>
-      even || lane === 0 ? text : `if (column + ${lane} < ${columns}) { ${text} }`;
+      even || lane === 0 ? text : `if (column + ${lane * stride} < ${columns}) { ${text} }`;
     return this.#kernel.outputs.flatMap((_, o) => {
       const argument = this.#kernel.inputs.length + o;
       const values = at.map((point) => emitter.root(2 * o, point));
@@ -451,4 +338,10 @@ ${emitter.close()}
       return [`if (column + 4 <= ${columns}) { ${whole} } else {\n${parts.join("\n")}\n}`];
     });
   }
+}
+
+/** Place in its tile of the first element of vector `j` of thread `thread`. */
+function placeOf({ stride, threads }: Side, j: number, thread: string): string {
+  const vector = `${j * threads}u + ${thread}`;
+  return stride === 1 ? `(${vector}) * 4u` : vector;
 }

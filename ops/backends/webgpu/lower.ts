@@ -1,7 +1,8 @@
 /** Which dispatches a kernel becomes. */
 import { bytesOf } from "../../ir/dtype.ts";
 import { type ContractKernel, type Kernel, type ReduceKernel, sizeOf } from "../../ir/kernel.ts";
-import { contractStep, productSize } from "./contract.ts";
+import { contractStep } from "./contract.ts";
+import { productSize, templateSize } from "./contract_sides.ts";
 import { contractAsReduce, splitContract } from "./contract_split.ts";
 import { mapStep } from "./map.ts";
 import { chooseShape, reduceStep } from "./reduce.ts";
@@ -74,7 +75,8 @@ function lowerContract(kernel: ContractKernel, facts: DeviceFacts): Lowered {
   if (Math.min(size.m, size.n) <= THIN && facts.tile === undefined) {
     return lowerReduce(contractAsReduce(kernel), facts);
   }
-  const parts = splitDepth(chooseTile(size, facts), size);
+  const oriented = templateSize(kernel);
+  const parts = splitDepth(chooseTile(oriented, facts), oriented);
   if (parts === 1) {
     return { steps: [contractStep(kernel, kernelArguments(kernel), facts)], scratch: [] };
   }

@@ -7,6 +7,7 @@ import type { DType } from "../../ir/dtype.ts";
 import type { Expr } from "../../ir/expr.ts";
 import { kernelKey, type ReduceKernel, type Reduction, sizeOf } from "../../ir/kernel.ts";
 import { linearize, type Program } from "../../ir/program.ts";
+import { contiguity } from "./contiguity.ts";
 import { Emitter, type Point } from "./emit.ts";
 import { flatten, position } from "./flatten.ts";
 import { isVectorIndex, type LaneStep, laneSteps, vectorInputs } from "./lanes.ts";
@@ -54,18 +55,25 @@ function powerOfTwo(atLeast: number): number {
 }
 
 /**
- * Whether the reduced values are contiguous along the reduced axis or along the outer one, by the
- * loads that move along both.
+ * Whether the reduced values are contiguous along the reduced axis, or more so along the outer one,
+ * by the loads that move along both: the others read little.
  */
-function direction(program: Program, bodies: number): "row" | "column" {
-  const alongRow = laneSteps(program, 1), alongColumn = laneSteps(program, 0);
+function direction(program: Program, bodies: number, sizes: readonly number[]): "row" | "column" {
   const used = reachable(program, program.roots.slice(0, bodies));
   let rows = 0, columns = 0;
-  for (const [i, { expr, args }] of program.instructions.entries()) {
-    if (expr.kind !== "load" || !used.has(i)) continue;
-    const row = alongRow[args[0]!]!.step, column = alongColumn[args[0]!]!.step;
-    if (row === 1 && column !== 0) rows++;
-    if (column === 1 && row !== 0) columns++;
+  for (const i of used) {
+    const { expr, args } = program.instructions[i]!;
+    if (expr.kind !== "load") continue;
+    const index = reachable(program, [args[0]!]);
+    const moves = [0, 1].every((axis) =>
+      [...index].some((at) => {
+        const { expr: part } = program.instructions[at]!;
+        return part.kind === "axis" && part.axis === axis;
+      })
+    );
+    if (!moves) continue;
+    rows += contiguity(program, args[0]!, 1, sizes);
+    columns += contiguity(program, args[0]!, 0, sizes);
   }
   return columns > rows ? "column" : "row";
 }
@@ -103,7 +111,7 @@ function programOf(kernel: ReduceKernel): Program {
 /** How a reduction is shared out; `along` overrides what its loads look like. */
 export function chooseShape(kernel: ReduceKernel, along?: ReduceShape["along"]): ReduceShape {
   const points = sizeOf(kernel.shape), length = sizeOf(kernel.reduce);
-  const way = along ?? direction(programOf(kernel), kernel.reductions.length);
+  const way = along ?? direction(programOf(kernel), kernel.reductions.length, [points, length]);
   return reduceShape(points, length, way);
 }
 
