@@ -268,10 +268,9 @@ async function train(settings: Config, resume: string): Promise<void> {
       step++;
       if (first) {
         await sums.data();
+        const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(2);
         console.log(
-          `compiled     ${
-            ((performance.now() - first) / 1000).toFixed(2)
-          } s to the end of the first step`,
+          `first step  ${seconds(first)} s with compiling, ${seconds(0)} s since the start`,
         );
         first = 0;
       }
