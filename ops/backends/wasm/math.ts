@@ -9,7 +9,7 @@ import type { ScalarName } from "../../ir/scalar.ts";
 import type { FunctionBuilder, Local, Opcode } from "./assembler.ts";
 import type { CodeModule } from "./emit.ts";
 import type { CallNode } from "./emit_node.ts";
-import { erfF32, expF32, extremeF32, isNanF32, logF32, tanhF32 } from "./math_f32.ts";
+import { erfcF32, erfF32, expF32, extremeF32, isNanF32, logF32, tanhF32 } from "./math_f32.ts";
 import {
   emitPhilox,
   emitPower,
@@ -302,7 +302,7 @@ const SPELLINGS = {
   atan: floatOnly(wide("atan")),
   tanh: floatOnly(tanhF32),
   erf: floatOnly(erfF32),
-  erfc: floatOnly(wide("erfc")),
+  erfc: floatOnly(erfcF32),
   lt: compare("lt"),
   le: compare("le"),
   eq: compare("eq"),

@@ -156,28 +156,6 @@ function otherSide(v: Lanes, x: Local): Local {
   return v.op("f64x2.sqrt", v.mul(v.sub(1, x), v.add(1, x)));
 }
 
-/** Numerical Recipes' `erfcc`: 1.2e-7 of the value everywhere. Coefficients highest first. */
-const ERFC = [
-  0.17087277,
-  -0.82215223,
-  1.48851587,
-  -1.13520398,
-  0.27886807,
-  -0.18628806,
-  0.09678418,
-  0.37409196,
-  1.00002368,
-  -1.26551223,
-];
-
-function wideErfc(v: Lanes, x: Local): Local {
-  const z = v.abs(x);
-  const t = v.div(1, v.madd(z, 0.5, 1));
-  const tail = v.mul(t, wideExp(v, v.nmadd(z, z, v.poly(t, ERFC))));
-  // The middle by erf's series: the fit's error is large against erf near 0, not against erfc.
-  return v.select(v.lt(x, 0), v.sub(2, tail), tail);
-}
-
 function widePow(v: Lanes, x: Local, y: Local): Local {
   const size = wideExp(v, v.mul(y, wideLog(v, v.abs(x))));
   const whole = v.eq(y, v.op("f64x2.trunc", y));
@@ -214,7 +192,6 @@ const WIDE = {
   asin: (v, [x]) => wideAtan2(v, x!, otherSide(v, x!)),
   acos: (v, [x]) => wideAtan2(v, otherSide(v, x!), x!),
   atan2: (v, [y, x]) => wideAtan2(v, y!, x!),
-  erfc: (v, [x]) => wideErfc(v, x!),
   pow: (v, [x, y]) => widePow(v, x!, y!),
   fmod: (v, [a, b]) => wideFmod(v, a!, b!),
 } satisfies Record<string, WideBody>;
