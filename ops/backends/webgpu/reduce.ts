@@ -95,7 +95,8 @@ export function reduceShape(
   length: number,
   along: "row" | "column",
 ): ReduceShape {
-  const most = along === "row" ? THREADS : 32;
+  // Columns: 32 of them side by side fill a cache line.
+  const most = along === "row" ? THREADS : 8;
   const wanted = points >= FULL ? length / 16 : points >= FULL / 16 ? length / 4 : length / 2;
   const lanes = Math.min(most, powerOfTwo(wanted));
   const filled = Math.max(1, powerOfTwo(FULL / points) * (along === "row" ? 4 : 1));
