@@ -13,20 +13,17 @@ export * from "./rprop.ts";
 export * from "./muon.ts";
 export * from "./adafactor.ts";
 export {
-  ConstantLR,
   ExponentialLR,
   LambdaLR,
-  LinearLR,
-  type LinearLROptions,
   type LrFunction,
   LRScheduler,
   MultiplicativeLR,
   MultiStepLR,
-  PolynomialLR,
   type ScheduledOptimizer,
   type SchedulerState,
   StepLR,
 } from "./schedulers.ts";
+export * from "./ramps.ts";
 export * from "./cycles.ts";
 export * from "./composed.ts";
 export * from "./clip.ts";
