@@ -351,18 +351,9 @@ function optimizerOf(model: Gpt, { lr, beta2, weightDecay }: Config): optim.Adam
   return new optim.AdamW(groups.filter(({ params }) => params.length), { lr, betas });
 }
 
-/** Linear warm-up, then half a cosine down to the last step. */
-export function learningRate(
-  step: number,
-  { lr, minLr, warmup, steps }: Pick<Config, "lr" | "minLr" | "warmup" | "steps">,
-): number {
-  if (step < warmup) return lr * (step + 1) / (warmup + 1);
-  const low = Math.min(minLr, lr);
-  const done = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
-  return low + 0.5 * (1 + Math.cos(Math.PI * done)) * (lr - low);
-}
-
-async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
+async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
+  const once = { steps: (checkpoint?.step ?? 0) + 1, evalBatches: 1, length: 4 };
+  const settings = given.dryRun ? { ...given, ...once } : given;
   const device = await openDevice(settings.device);
   manualSeed(settings.seed);
   const known = checkpoint ? await savedTokenizer(checkpoint) : undefined;
@@ -425,7 +416,7 @@ async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
   let fixed: [Tensor, Tensor] | undefined;
   for await (const [x, y] of loader) {
     if (settings.overfitBatch) fixed ??= [x!, y!];
-    const lr = learningRate(step, settings);
+    const lr = language.warmupCosine(step, settings);
     for (const group of optimizer.paramGroups) group.lr = lr;
     trainStep(...fixed ?? [x!, y!]);
     step++;
@@ -456,7 +447,8 @@ async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
       progress.update(step, { loss, val, lr, norm });
     } else progress.update(step);
     if (last || settings.saveEvery && step % settings.saveEvery === 0) {
-      await folder.save(step, await files());
+      const { path } = await folder.save(step, await files());
+      if (settings.dryRun) await loadCheckpoint(path, { model, optimizer });
     }
     if (last || settings.sampleEvery && step % settings.sampleEvery === 0) {
       model.eval();

@@ -103,3 +103,30 @@ export async function finishRun(folder: RunFolder): Promise<void> {
   await folder.write("curves.svg", curvesSvg(await folder.metrics()));
   folder.close();
 }
+
+/** Settings of {@linkcode warmupCosine}. */
+export interface ScheduleSettings {
+  /** Greatest learning rate. */
+  lr: number;
+  /** Learning rate at the end. */
+  minLr: number;
+  /** Steps until the greatest is reached. */
+  warmup: number;
+  /** Steps in all. */
+  steps: number;
+}
+
+/**
+ * Learning rate of a step: linear warm-up, then half a cosine down to the last step, as nanoGPT has it.
+ *
+ * @param step Steps done.
+ * @param settings The schedule.
+ * @returns The learning rate.
+ */
+export function warmupCosine(step: number, settings: ScheduleSettings): number {
+  const { lr, minLr, warmup, steps } = settings;
+  if (step < warmup) return lr * (step + 1) / (warmup + 1);
+  const low = Math.min(minLr, lr);
+  const done = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
+  return low + 0.5 * (1 + Math.cos(Math.PI * done)) * (lr - low);
+}

@@ -18,6 +18,7 @@ import {
   splitTokens,
   TokenBlocks,
   type Tokenizer,
+  TrackBatchSampler,
   trainBpe,
 } from "@tensaurus/core/data";
 import { UsageError } from "./settings.ts";
@@ -135,6 +136,27 @@ export function orderedBatches(tokens: ArrayLike<number>, settings: BatchSetting
   const count = Math.min(settings.batches || full, full) * batchSize;
   const batchSampler = new FixedBatchSampler(new SequentialSampler(count), batchSize);
   return new DataLoader(blocks, { batchSampler });
+}
+
+/**
+ * Batches for a recurrent model that carries its state over: row `r` of each batch continues row `r` of
+ * the one before.
+ *
+ * @param tokens The text.
+ * @param context Tokens per row.
+ * @param tracks Rows; fewer where the text is too short for them.
+ * @returns A loader, with the rows that it has.
+ * @throws {UsageError} If the text is shorter than one row.
+ */
+export function trackBatches(
+  tokens: ArrayLike<number>,
+  context: number,
+  tracks: number,
+): TokenLoader & { batchSize: number } {
+  const blocks = blocksOf(tokens, context, context);
+  const batchSize = Math.min(tracks, blocks.length);
+  const batchSampler = new TrackBatchSampler(blocks.length, batchSize);
+  return Object.assign(new DataLoader(blocks, { batchSampler }), { batchSize });
 }
 
 function blocksOf(tokens: ArrayLike<number>, context: number, stride: number): TokenBlocks {
