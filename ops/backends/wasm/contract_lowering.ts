@@ -26,11 +26,16 @@ import { GEMM_ARGS } from "./gemm_args.ts";
 import type { KernelModule } from "./kernel_plan.ts";
 import { lowerReduce } from "./reduce.ts";
 import { splitSteps } from "./contract_strided.ts";
+import { fitsPatches, type PatchedOperand, patchesOf } from "./contract_patches.ts";
+import { type Patches, planPatches } from "./patches.ts";
+import { PATCHES_MODULE } from "./patches_module.ts";
 
 /** Products of fewer multiplications are summed without packing. */
 const SMALLEST_PRODUCT = 512;
 /** Fewer rows or columns do not pay for packing an operand that must be computed. */
 const SMALLEST_SIDE = 4;
+/** Images of fewer results are multiplied all at once: panels have 24 columns. */
+const SMALL_IMAGE = 96;
 
 /** The contraction as a plain sum of products: any dtype, any operand, no packing. */
 export function asReduce(kernel: ContractKernel): ReduceKernel {
@@ -47,9 +52,16 @@ export function asReduce(kernel: ContractKernel): ReduceKernel {
 /** Lowers a contract kernel. */
 export function lowerContract(kernel: ContractKernel, threads: number): LoweredKernel {
   const parts = splitSteps(kernel);
-  if (parts.length > 0) return inOrder(parts.map((part) => lowerContract(part, threads)));
-  return lowerConvolution(kernel, threads) ?? lowerProduct(kernel, threads) ??
-    lowerReduce(asReduce(kernel));
+  const g = kernel.convolution;
+  if (g && parts.length > 0) {
+    return inOrder(
+      parts.map(({ kernel, classes }) =>
+        lowerProduct(kernel, threads, patchesOf(g, classes)) ?? lowerReduce(asReduce(kernel))
+      ),
+    );
+  }
+  return lowerConvolution(kernel, threads) ??
+    lowerProduct(kernel, threads, g && patchesOf(g)) ?? lowerReduce(asReduce(kernel));
 }
 
 /** Kernels one after the other, in the same scratch space. */
@@ -86,7 +98,11 @@ function exchanged(kernel: ContractKernel): ContractKernel {
   };
 }
 
-function lowerProduct(kernel: ContractKernel, threads: number): LoweredKernel | undefined {
+function lowerProduct(
+  kernel: ContractKernel,
+  threads: number,
+  patches: PatchedOperand | undefined,
+): LoweredKernel | undefined {
   if (kernel.dtype !== "float32" || kernel.a.dtype !== "float32") return undefined;
   const size = sizeOf([...kernel.batch, ...kernel.m, ...kernel.n, ...kernel.k]);
   if (size < SMALLEST_PRODUCT || kernel.outputs.some((o) => o.dtype === "float64")) {
@@ -96,25 +112,36 @@ function lowerProduct(kernel: ContractKernel, threads: number): LoweredKernel | 
   // Rows of C must be contiguous.
   const { c } = product;
   if (c && c.column !== 1 && product.n > 1 && (c.row === 1 || product.m === 1)) {
-    return lowerOriented(exchanged(kernel), threads);
+    return lowerOriented(exchanged(kernel), threads, undefined);
   }
-  return lowerOriented(kernel, threads, product);
+  return lowerOriented(kernel, threads, patches, product);
+}
+
+/** Where the sums may lie in the first output: its rows must be contiguous. */
+function placeOfSums(kernel: ContractKernel, p: Product): Plain | undefined {
+  const fits = p.c && (p.c.column === 1 || p.n === 1) && kernel.outputs[0]!.dtype === "float32";
+  return fits && (simpleEpilogue(p) || !readsOutput(p)) ? p.c : undefined;
 }
 
 function lowerOriented(
   kernel: ContractKernel,
   threads: number,
+  patches: PatchedOperand | undefined,
   product: Product = productOf(kernel),
 ): LoweredKernel | undefined {
-  const p = product;
-  // The sums may lie where the first output goes, if its rows are contiguous.
-  const fits = p.c && (p.c.column === 1 || p.n === 1) && kernel.outputs[0]!.dtype === "float32";
-  const c = fits && (simpleEpilogue(p) || !readsOutput(p)) ? p.c : undefined;
+  let p = product;
+  let c = placeOfSums(kernel, p);
+  // Images as batches are for writing them in place, and cost where they are small.
+  const small = patches !== undefined && p.n < SMALL_IMAGE;
+  if (p.batches > sizeOf(kernel.batch) && (c === undefined || small)) {
+    p = productOf(kernel, false);
+    c = placeOfSums(kernel, p);
+  }
   const a = plainOperand(p.a, p.loops, "m", "k");
   const b = plainOperand(p.b, p.loops, "k", "n");
   if ((!a && p.n < SMALLEST_SIDE) || (!b && p.m < SMALLEST_SIDE)) return undefined;
-  const build = new ProductBuilder(kernel, p, threads);
-  return build.lower(a, b, c);
+  const packed = !b && patches && fitsPatches(patches, kernel, p) ? patches : undefined;
+  return new ProductBuilder(kernel, p, threads).lower(a, b ?? packed, c);
 }
 
 /** Puts a plan together from operands and what follows. */
@@ -131,22 +158,31 @@ class ProductBuilder {
     this.#kernel = kernel;
     this.#product = product;
     this.#threads = threads;
-    this.#key = kernelKey(kernel);
+    this.#key = `${product.batches}|${kernelKey(kernel)}`;
   }
 
   /** @param c Where the sums go in the first output; undefined: to scratch. */
-  lower(a: Plain | undefined, b: Plain | undefined, c: Plain | undefined): LoweredKernel {
+  lower(
+    a: Plain | undefined,
+    b: Plain | PatchedOperand | undefined,
+    c: Plain | undefined,
+  ): LoweredKernel {
     const { m, n, k, batches } = this.#product;
     const simple = c && simpleEpilogue(this.#product);
     this.#places.c = c ? { slot: this.#kernel.inputs.length } : { scratch: 1 };
     const table = c?.batches ?? Array.from({ length: batches }, (_, i) => i * m * n);
+    const patches = b && "shape" in b ? this.#patches(b, c ? 1 : 2) : undefined;
     const problem: GemmProblem = {
       m,
       n,
       k,
       batches,
       a: a ? this.#strided(a, "a") : this.#packed("m"),
-      b: b ? this.#strided(b, "b") : this.#packed("n"),
+      b: patches
+        ? patches.matrix
+        : b && !("shape" in b)
+        ? this.#strided(b, "b")
+        : this.#packed("n"),
       c: { row: Math.max(1, c?.row ?? n), column: 1, batches: table },
       bias: simple?.bias?.side,
       relu: simple?.relu ?? false,
@@ -158,10 +194,23 @@ class ProductBuilder {
     const job = plan.jobs.find((j) => j.name === "gemm");
     const word = job?.args[GEMM_ARGS.indexOf("kBlock")];
     this.#kBlock = typeof word === "number" ? word : 0;
+    const scratch = c ? [plan.scratchBytes] : [plan.scratchBytes, 4 * batches * m * n];
+    if (!patches) return { passes: [{ plan, places: this.#places }], scratch };
+    const jobs = [patches.job, ...plan.jobs];
     return {
-      passes: [{ plan, places: this.#places }],
-      scratch: c ? [plan.scratchBytes] : [plan.scratchBytes, 4 * batches * m * n],
+      passes: [{ plan: { ...plan, jobs }, places: this.#places }],
+      scratch: [...scratch, patches.bytes],
     };
+  }
+
+  /** The right operand as patches, whose planes are in scratch array `at`. */
+  #patches(b: PatchedOperand, at: number): Patches & { matrix: ExternalMatrix } {
+    const planned = planPatches(b.shape, "patched", this.#product.n);
+    this.#places.patched = b.place;
+    this.#places.planes = { scratch: at };
+    const name = b.turned ? "packTurned" : "pack";
+    const pack = { module: PATCHES_MODULE, name };
+    return { ...planned, matrix: { pack, args: { block: 0 } } };
   }
 
   #strided(x: Plain, operand: string): StridedMatrix {

@@ -81,8 +81,14 @@ function splitGroup(form: Affine, loops: readonly Loop[]): number {
   return loops.length;
 }
 
-/** Takes a kernel apart. */
-export function productOf(kernel: ContractKernel): Product {
+/**
+ * Takes a kernel apart.
+ *
+ * @param kernel A contraction.
+ * @param regrouped Whether outer rows and columns may become batches, so that C is plain in each.
+ * @returns Its operands and groups.
+ */
+export function productOf(kernel: ContractKernel, regrouped = true): Product {
   const builder = new NodeBuilder();
   const groups: [GroupName, readonly number[]][] = [
     ["batch", kernel.batch],
@@ -99,11 +105,11 @@ export function productOf(kernel: ContractKernel): Product {
   const lift = (x: ContractKernel["a"]) => builder.lift(x, axes, memo);
   const outputs = kernel.outputs.flatMap((o) => [lift(o.value), lift(o.index!)]);
   const form = axisSum(outputs[1]!);
-  const regrouped = form ? regroup(loops, form) : loops;
-  const size = (name: GroupName) => sizeOf(inGroup(regrouped, name).map((l) => l.size));
+  const grouped = form && regrouped ? regroup(loops, form) : loops;
+  const size = (name: GroupName) => sizeOf(inGroup(grouped, name).map((l) => l.size));
   const product = {
     builder,
-    loops: regrouped,
+    loops: grouped,
     a: lift(kernel.a),
     b: lift(kernel.b),
     outputs,
@@ -112,7 +118,7 @@ export function productOf(kernel: ContractKernel): Product {
     k: size("k"),
     batches: size("batch"),
   };
-  return { ...product, c: form && plainOf(form, 0, regrouped, "m", "n") };
+  return { ...product, c: form && plainOf(form, 0, grouped, "m", "n") };
 }
 
 /** Loops of a group in order. */

@@ -19,14 +19,14 @@ interface Progression {
 }
 
 /** Results and taps of one axis that belong together. */
-interface Class {
+export interface StepClass {
   readonly results: Progression;
   readonly taps: Progression;
 }
 
-function classesOf(g: ConvolutionGeometry, d: number): Class[] {
+function classesOf(g: ConvolutionGeometry, d: number): StepClass[] {
   const step = g.stride[d]!, size = g.input[d]!;
-  const classes: Class[] = [];
+  const classes: StepClass[] = [];
   for (let first = 0; first < Math.min(step, size); first++) {
     const taps: number[] = [];
     for (let k = 0; k < g.kernel[d]!; k++) {
@@ -45,24 +45,34 @@ function choices<T>(lists: readonly (readonly T[])[]): T[][] {
   return lists.reduce<T[][]>((all, list) => all.flatMap((c) => list.map((x) => [...c, x])), [[]]);
 }
 
+/** One of the products. */
+export interface Part {
+  readonly kernel: ContractKernel;
+  /** Which results and taps it is over, per axis. */
+  readonly classes: readonly StepClass[];
+}
+
 /**
  * Takes such a kernel apart.
  *
  * @param kernel Any contraction.
  * @returns Kernels that together write what it writes; none where it should stay as it is.
  */
-export function splitSteps(kernel: ContractKernel): ContractKernel[] {
+export function splitSteps(kernel: ContractKernel): Part[] {
   const g = kernel.convolution;
   if (g?.role !== "input" || g.stride.every((s) => s === 1)) return [];
   const same = (sizes: readonly number[], ...expected: number[]) =>
     sizes.length === expected.length && sizes.every((s, d) => s === expected[d]);
   if (!same(kernel.n, g.batch, ...g.input)) return [];
   if (!same(kernel.k, g.outChannels / g.groups, ...g.kernel)) return [];
-  return choices(g.input.map((_, d) => classesOf(g, d))).map((classes) => part(kernel, classes));
+  return choices(g.input.map((_, d) => classesOf(g, d))).map((classes) => ({
+    kernel: part(kernel, classes),
+    classes,
+  }));
 }
 
 /** The kernel over one class of each axis. */
-function part(kernel: ContractKernel, classes: readonly Class[]): ContractKernel {
+function part(kernel: ContractKernel, classes: readonly StepClass[]): ContractKernel {
   const results = kernel.batch.length + kernel.m.length + 1;
   const taps = kernel.batch.length + kernel.m.length + kernel.n.length + 1;
   const moved = new Map<number, Expr>();

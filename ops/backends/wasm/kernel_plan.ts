@@ -38,8 +38,14 @@ export interface PointerWord {
   readonly bytes?: number;
 }
 
+/** The address of the argument block of another job of the plan. */
+export interface BlockWord {
+  /** Position of the job. */
+  readonly block: number;
+}
+
 /** One word of an argument block: a number, or what binding turns into one. */
-export type ArgWord = number | PointerWord | FunctionWord;
+export type ArgWord = number | PointerWord | FunctionWord | BlockWord;
 
 /** A job whose arguments are not bound yet. */
 export interface PlannedJob extends FunctionWord {
@@ -118,18 +124,19 @@ export class BoundPlan {
     const words = sizes.reduce((sum, size) => sum + size, 0);
     this.#address = memory.alloc(4 * words);
     const values = new Int32Array(words);
-    let start = 0;
+    const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0));
     this.jobs = plan.jobs.map((job, i) => {
+      const start = starts[i]!;
       job.args.forEach((arg, j) => {
         if (typeof arg === "number") values[start + j] = arg;
         else if ("module" in arg) values[start + j] = cache.find(arg.module, arg.name);
+        else if ("block" in arg) values[start + j] = this.#address + 4 * starts[arg.block]!;
         else {
           const { operand, bytes = 0 } = arg;
           this.#pointers.push({ word: start + j, operand, bytes });
         }
       });
       const args = this.#address + 4 * start;
-      start += sizes[i]!;
       const { tasks, grain = 1 } = job;
       return { kernel: cache.find(job.module, job.name), args, tasks, grain };
     });

@@ -320,6 +320,8 @@ const CASES: readonly Case[] = [
   { n: 2, cin: 6, cout: 8, size: [12, 9], kernel: [3, 3], stride: 2, padding: 1 },
   { n: 2, cin: 6, cout: 8, size: [9, 10], kernel: [1, 1], stride: 3 },
   { n: 2, cin: 4, cout: 8, size: [14, 13], kernel: [3, 2], stride: 2, padding: 2, dilation: 2 },
+  { n: 2, cin: 3, cout: 9, size: [12, 61], kernel: [3, 3], stride: 2, padding: 1, gap: 2 },
+  { n: 2, cin: 3, cout: 9, size: [8, 29], kernel: [5, 5], padding: 2, gap: 1 },
   { n: 2, cin: 16, cout: 1, size: [9, 12], kernel: [3, 3], padding: 1 },
   { n: 2, cin: 1, cout: 16, size: [12, 9], kernel: [3, 3], padding: 1 },
   { n: 3, cin: 8, cout: 12, size: [9, 10], kernel: [3, 3], padding: 1, gap: 5 },
