@@ -26,9 +26,11 @@
  */
 import {
   arange,
+  cat,
   compile,
   manualSeed,
   noGrad,
+  ones,
   rand,
   randint,
   randn,
@@ -39,28 +41,35 @@ import {
 } from "@tensaurus/core";
 import * as nn from "@tensaurus/core/nn";
 import * as optim from "@tensaurus/core/optim";
-import { DataLoader, type LoaderState } from "@tensaurus/core/data";
+import { DataLoader } from "@tensaurus/core/data";
 import { dirname } from "@std/path";
+import { inpaint, interpolate, sample, type Studio } from "./ddpm/commands.ts";
 import { Diffusion, type Prediction, type Variance } from "./ddpm/diffusion.ts";
-import { askFor, evaluate, Judge } from "./ddpm/evaluate.ts";
-import { asFloats, fit, openImages, toFloats } from "./ddpm/images.ts";
-import { type Order, Painter, picturesOf, same } from "./ddpm/paint.ts";
+import { evaluate, Judge } from "./ddpm/evaluate.ts";
+import { asFloats, openImages } from "./ddpm/images.ts";
+import { Painter } from "./ddpm/paint.ts";
 import { Prompts, SLOTS, type TextFile } from "./ddpm/prompts.ts";
+import {
+  CHARTS,
+  drawSamples,
+  type Learner,
+  loadRun,
+  QUARTERS,
+  readSums,
+  saveRun,
+} from "./ddpm/run.ts";
 import { betasOf, Process, type ScheduleName } from "./ddpm/schedule.ts";
 import { describe, FIXED, limits } from "./ddpm/settings.ts";
 import { PromptEncoder } from "./ddpm/text.ts";
 import { UNet } from "./ddpm/unet.ts";
-import { encodeApng } from "./kit/animation.ts";
 import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
 import { curvesSvg } from "./kit/curves.ts";
 import { openDevice, printStart } from "./kit/device.ts";
-import { writeWhole } from "./kit/files.ts";
 import { Interrupt } from "./kit/interrupt.ts";
 import { runMain } from "./kit/main.ts";
-import { decodePicture, encodePng, grid, type Picture } from "./kit/picture.ts";
 import { Progress } from "./kit/progress.ts";
 import { findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
-import { checkpointFiles, loadCheckpoint, loadWeights } from "./kit/state.ts";
+import { loadWeights } from "./kit/state.ts";
 
 // ---------------------------------------------------------------------------------------- settings
 
@@ -129,7 +138,8 @@ const config = {
 
 type Config = typeof config;
 
-const script: Script<Config> = {
+/** Everything that the command line is made from. */
+export const script: Script<Config> = {
   name: "models/ddpm.ts",
   about: "Denoising diffusion with prompts: trains on MNIST, samples, interpolates, inpaints.",
   config,
@@ -211,29 +221,62 @@ function lrAt(step: number, { lr, warmup, steps }: Config): number {
   return lr * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * done)));
 }
 
-/** Quarters of the process, for which the loss is shown apart. */
-const QUARTERS = 4;
+function learnerOf(settings: Config, prompts: Prompts): Learner & { model: Ddpm } {
+  const { lr, weightDecay, ema: decay } = settings;
+  const model = new Ddpm(settings, prompts);
+  const optimizer = new optim.AdamW(model.parameters(), { lr, betas: [0.9, 0.99], weightDecay });
+  return { model, optimizer, ema: new optim.EMA(model, { decay }) };
+}
 
-/** Frames of an animation at most. */
-const MAX_FRAMES = 60;
+/** One step as one plan; what it measures is added to `sums` and stays on the device. */
+function compileStep(
+  { model, optimizer, ema }: Learner & { model: Ddpm },
+  diffusion: Diffusion,
+  prompts: Prompts,
+  sums: Tensor,
+  settings: Config,
+): (x0: Tensor, labels: Tensor) => void {
+  const { conditionDropout, diffusionSteps, clip } = settings;
+  const shape = [prompts.classes.length * SLOTS, prompts.length];
+  const table = tensor(prompts.encodeAll(prompts.table()), { shape });
+  const nothing = tensor(prompts.encode("")); // [L]
+  return compile((x0: Tensor, labels: Tensor) => {
+    const n = x0.shape[0]!;
+    const slot = labels.mul(SLOTS).add(randint(0, SLOTS, [n]));
+    const dropped = rand([n, 1]).lt(conditionDropout);
+    const ids = where(dropped, nothing, table.indexSelect(0, slot)); // [N, L]
+    const t = randint(0, diffusionSteps, [n]);
+    const eps = randn(x0.shape);
+    const xt = diffusion.qSample(x0, t, eps); // [N, C, H, W]
+
+    optimizer.zeroGrad();
+    const losses = diffusion.loss(model.forward(xt, t, ids), { x0, eps, xt, t }); // [N]
+    losses.mean().backward();
+    const norm = optim.clipGradNorm(model.parameters(), clip)!;
+    optimizer.step();
+    ema.update();
+    noGrad(() => {
+      const quarter = t.mul(QUARTERS).to("float32").div(diffusionSteps).floor(); // [N]
+      const member = quarter.unsqueeze(1).eq(arange(0, QUARTERS)).to("float32"); // [N, 4]
+      const byQuarter = member.mul(losses.unsqueeze(1)).sum(0); // [4]
+      sums.add_(cat([byQuarter, member.sum(0), norm.reshape([1]), ones([1])])); // [10]
+    });
+  }, { name: "trainStep" });
+}
 
 async function train(settings: Config, resume: string): Promise<void> {
   const device = await openDevice(settings.device);
-  manualSeed(settings.seed);
+  const { seed, logEvery, sampleEvery, saveEvery } = settings;
+  manualSeed(seed);
   const judge = await openJudge(settings);
   const images = await openImages(settings, true);
   const prompts = Prompts.of(images.classes);
   const diffusion = diffusionOf(settings);
-  const model = new Ddpm(settings, prompts);
-  const optimizer = new optim.AdamW(model.parameters(), {
-    lr: settings.lr,
-    betas: [0.9, 0.99],
-    weightDecay: settings.weightDecay,
-  });
-  const ema = new optim.EMA(model, { decay: settings.ema });
-  const { batchSize, seed } = settings;
+  const learner = learnerOf(settings, prompts);
+  const { model, optimizer, ema } = learner;
+  const batchSize = Math.min(settings.batchSize, images.length);
   const loader = new DataLoader(asFloats(images), {
-    batchSize: Math.min(batchSize, images.length),
+    batchSize,
     shuffle: true,
     dropLast: true,
     seed,
@@ -246,10 +289,7 @@ async function train(settings: Config, resume: string): Promise<void> {
   } else {
     const checkpoint = await findCheckpoint(resume, { name: "ddpm" });
     folder = await RunFolder.resume(checkpoint);
-    const progress = await loadCheckpoint(checkpoint.path, { model, optimizer });
-    ema.loadStateDict(model.stateDict(), Number(progress["emaUpdates"]));
-    await loadWeights(`${checkpoint.path}/trained.safetensors`, model);
-    loader.loadState(progress["loader"] as LoaderState);
+    loader.loadState(await loadRun(checkpoint.path, learner));
     step = checkpoint.step;
   }
   const total = settings.dryRun ? step + 1 : settings.steps;
@@ -260,63 +300,13 @@ async function train(settings: Config, resume: string): Promise<void> {
     folder: folder.path,
   }, settings);
 
-  const table = tensor(prompts.encodeAll(prompts.table()), {
-    shape: [images.classes.length * SLOTS, prompts.length],
-  });
-  const nothing = tensor(prompts.encode("")); // [L]
-  // Sums since the last line: the loss and the images of each quarter, the norm and the steps.
+  // Sums since the last line: the loss and the images of each quarter, the norm, the steps.
   const sums = zeros([2 * QUARTERS + 2]);
-  const trainStep = compile((x0: Tensor, labels: Tensor) => {
-    const n = x0.shape[0]!;
-    const slot = labels.mul(SLOTS).add(randint(0, SLOTS, [n]));
-    const dropped = rand([n, 1]).lt(settings.conditionDropout);
-    const ids = where(dropped, nothing, table.indexSelect(0, slot)); // [N, L]
-    const t = randint(0, settings.diffusionSteps, [n]);
-    const eps = randn(x0.shape);
-    const xt = diffusion.qSample(x0, t, eps); // [N, C, H, W]
-
-    optimizer.zeroGrad();
-    const losses = diffusion.loss(model.forward(xt, t, ids), { x0, eps, xt, t }); // [N]
-    losses.mean().backward();
-    const norm = optim.clipGradNorm(model.parameters(), settings.clip)!;
-    optimizer.step();
-    ema.update();
-    noGrad(() => {
-      const quarter = t.mul(QUARTERS).to("float32").div(settings.diffusionSteps).floor();
-      const member = quarter.unsqueeze(1).eq(arange(0, QUARTERS)).to("float32"); // [N, 4]
-      sums.slice(0, 0, QUARTERS).add_(member.mul(losses.unsqueeze(1)).sum(0));
-      sums.slice(0, QUARTERS, 2 * QUARTERS).add_(member.sum(0));
-      sums.slice(0, 2 * QUARTERS, 2 * QUARTERS + 1).add_(norm.reshape([1]));
-      sums.slice(0, 2 * QUARTERS + 1).add_(1);
-    });
-  }, { name: "trainStep" });
-
+  const trainStep = compileStep(learner, diffusion, prompts, sums, settings);
   const painter = new Painter(model, prompts, diffusion, settings);
-  const save = async (): Promise<void> => {
-    const progress = { loader: loader.state(), emaUpdates: ema.updates };
-    const files = await checkpointFiles({ model, optimizer, progress });
-    const averaged = await ema.swap(() => checkpointFiles({ model, progress: {} }));
-    await folder.save(step, {
-      ...files,
-      "model.safetensors": averaged["model.safetensors"]!,
-      "trained.safetensors": files["model.safetensors"]!,
-      "text.json": JSON.stringify(prompts.save()) + "\n",
-    });
-  };
-  const drawSamples = (name: string): Promise<string> =>
-    ema.swap(async () => {
-      model.eval();
-      const shown = images.classes.slice(0, 10);
-      const labels = Array.from(
-        { length: settings.dryRun ? 2 : 4 * shown.length },
-        (_, i) => i % shown.length,
-      );
-      const wanted = [askFor(prompts, labels)];
-      const pictures = await picturesOf(painter.finish({ wanted, seed }));
-      model.train();
-      const tiles = pictures.map((picture, i) => ({ picture, caption: shown[labels[i]!] }));
-      return folder.write(name, encodePng(grid(tiles, { columns: shown.length })));
-    });
+  const rows = settings.dryRun ? 1 : 4;
+  const draw = (name: string): Promise<string> =>
+    drawSamples(folder, name, { ...learner, painter, prompts }, { rows, seed });
 
   using interrupt = new Interrupt();
   const progress = new Progress({
@@ -325,56 +315,44 @@ async function train(settings: Config, resume: string): Promise<void> {
     perStep: batchSize,
     unit: "images",
     columns: ["loss", "lr", "norm"],
-    logEvery: settings.logEvery,
+    logEvery,
   });
-  let first = performance.now();
+  const began = performance.now();
+  const first = step + 1;
   let fixed: [Tensor, Tensor] | undefined;
   while (step < total && !interrupt.requested) {
-    for await (const [images, labels] of loader) {
-      if (settings.overfitBatch) fixed ??= [images, labels];
-      const [x0, y] = fixed ?? [images, labels];
-      const lr = lrAt(step, settings);
-      optimizer.paramGroups[0]!.lr = lr;
-      trainStep(x0, y);
+    for await (const [x, y] of loader) {
+      if (settings.overfitBatch) fixed ??= [x, y];
+      const lr = optimizer.paramGroups[0]!.lr = lrAt(step, settings);
+      trainStep(...fixed ?? [x, y]);
       step++;
-      if (first) {
+      if (step === first) {
         await sums.data();
-        const seconds = ((performance.now() - first) / 1000).toFixed(2);
-        console.log(`compiled     ${seconds} s to the end of the first step`);
-        first = 0;
+        const seconds = ((performance.now() - began) / 1000).toFixed(2);
+        progress.note(`compiled     ${seconds} s to the end of the first step`);
       }
       const last = step >= total || interrupt.requested;
-      if (step % settings.logEvery === 0 || last) {
-        const { loss, quarters, norm } = await readSums(sums);
+      if (step % logEvery === 0 || last) {
+        const { loss, norm, quarters } = await readSums(sums);
         if (Number.isNaN(loss)) throw new Error(`the loss is NaN at step ${step}`);
         folder.log({ step, loss, lr, norm, ...quarters });
         progress.update(step, { loss, lr, norm });
       } else progress.update(step);
-      if (settings.sampleEvery && step % settings.sampleEvery === 0 && !last) {
-        progress.note(await drawSamples(`samples/step-${String(step).padStart(6, "0")}.png`));
-      }
-      if (settings.saveEvery && step % settings.saveEvery === 0 && !last) await save();
       if (last) break;
+      if (sampleEvery && step % sampleEvery === 0) {
+        progress.note(await draw(`samples/step-${String(step).padStart(6, "0")}.png`));
+      }
+      if (saveEvery && step % saveEvery === 0) {
+        await saveRun(folder, step, learner, loader, prompts);
+      }
     }
   }
   progress.stop();
-  await save();
-  const picture = await drawSamples("samples.png");
-  const newest = (await folder.checkpoints()).at(-1)!;
-  await folder.write("model.safetensors", await Deno.readFile(`${newest.path}/model.safetensors`));
-  await folder.write(
-    "curves.svg",
-    curvesSvg(await folder.metrics(), [
-      { title: "loss", keys: ["loss"], log: true },
-      {
-        title: "loss by quarter of the process",
-        keys: ["loss1", "loss2", "loss3", "loss4"],
-        log: true,
-      },
-      { title: "learning rate", keys: ["lr"] },
-    ]),
-  );
-  console.log(`samples      ${picture}`);
+  const { path } = await saveRun(folder, step, learner, loader, prompts);
+  if (settings.dryRun) await loadRun(path, learner);
+  await folder.write("model.safetensors", await Deno.readFile(`${path}/model.safetensors`));
+  await folder.write("curves.svg", curvesSvg(await folder.metrics(), CHARTS));
+  console.log(`samples      ${await draw("samples.png")}`);
   if (judge) {
     const forward = model.forward.bind(model);
     model.eval();
@@ -384,29 +362,11 @@ async function train(settings: Config, resume: string): Promise<void> {
     folder.log({ step, ...scores });
     checkExpectation(scores.promptedAccuracy, settings.expect);
   }
-  if (settings.dryRun) await loadCheckpoint(newest.path, { model, optimizer });
   folder.close();
   console.log(`run folder   ${folder.path}`);
   if (interrupt.requested) {
     console.log(`go on with   deno run -A models/ddpm.ts --resume ${folder.path}`);
   }
-}
-
-/** The loss, that of each quarter of the process, and the norm, as means; the sums start again. */
-async function readSums(
-  sums: Tensor,
-): Promise<{ loss: number; quarters: Record<string, number>; norm: number }> {
-  const values = [...await sums.data()];
-  sums.zero_();
-  const quarters: Record<string, number> = {};
-  let loss = 0, images = 0;
-  for (let q = 0; q < QUARTERS; q++) {
-    loss += values[q]!;
-    images += values[QUARTERS + q]!;
-    if (values[QUARTERS + q]! > 0) quarters[`loss${q + 1}`] = values[q]! / values[QUARTERS + q]!;
-  }
-  const norm = values[2 * QUARTERS]! / values[2 * QUARTERS + 1]!;
-  return { loss: loss / images, quarters, norm };
 }
 
 // -------------------------------------------------------------------------------------- evaluation
@@ -438,13 +398,11 @@ function checkExpectation(accuracy: number, expect: number): void {
 
 // ----------------------------------------------------------------------------------- other commands
 
-interface Opened {
+interface Opened extends Studio {
   settings: Config;
-  folder: string;
   model: Ddpm;
   prompts: Prompts;
   diffusion: Diffusion;
-  painter: Painter;
 }
 
 /** A trained model with the settings of its run, then the flags given now. */
@@ -479,74 +437,6 @@ function checkSampleSteps({ sampleSteps, diffusionSteps }: Config): void {
   );
 }
 
-/** Paints an order and writes the grid, and the way to it where that is wanted. */
-async function paint(opened: Opened, name: string, order: Omit<Order, "seed">): Promise<void> {
-  const { settings, folder, painter } = opened;
-  const { seed, animate, sampleSteps } = settings;
-  const began = performance.now();
-  const frames: Tensor[] = [];
-  const stride = Math.ceil(sampleSteps / MAX_FRAMES);
-  let x: Tensor | undefined;
-  for (const state of painter.paint({ ...order, negative: settings.negative, seed })) {
-    x = state.x;
-    if (animate && (state.done === state.total || state.done % stride === 0)) {
-      frames.push(x.clone());
-    }
-  }
-  const picture = await gridOf(x!);
-  const seconds = (performance.now() - began) / 1000;
-  const path = settings.out || `${folder}/${name}-${seed}.png`;
-  await writeWhole(path, encodePng(picture));
-  console.log(`${path}  ${sampleSteps} steps in ${seconds.toFixed(1)} s`);
-  if (!animate) return;
-  const moving: Picture[] = [];
-  for (const frame of frames) moving.push(await gridOf(frame));
-  const movie = path.replace(/(\.png)?$/, ".animated.png");
-  await writeWhole(movie, encodeApng(moving));
-  console.log(movie);
-}
-
-async function gridOf(images: Tensor): Promise<Picture> {
-  return grid((await picturesOf(images)).map((picture) => ({ picture })));
-}
-
-async function sample(parsed: Parsed<Config>): Promise<void> {
-  const opened = await openModel(parsed);
-  const { prompt, count } = opened.settings;
-  await paint(opened, "sample", { wanted: [same(prompt, count)] });
-}
-
-/** The same noise for all images; the weight goes from one prompt to the other. */
-async function interpolate(parsed: Parsed<Config>): Promise<void> {
-  const opened = await openModel(parsed);
-  const { from, to, count } = opened.settings;
-  const share = Array.from({ length: count }, (_, i) => i / Math.max(1, count - 1));
-  const wanted = [
-    { ...same(from, count), weights: share.map((s) => 1 - s) },
-    { ...same(to, count), weights: share },
-  ];
-  await paint(opened, "interpolate", { wanted, sameNoise: true });
-}
-
-/** RePaint (Lugmayr et al. 2022): what the mask leaves is put back, noisy, after each step. */
-async function inpaint(parsed: Parsed<Config>): Promise<void> {
-  const [file] = parsed.args;
-  if (file === undefined || parsed.config.mask === "") {
-    throw new UsageError("inpaint: name an image, and with --mask a picture of what to paint anew");
-  }
-  const opened = await openModel(parsed);
-  const { imageSize, channels, count, prompt, resamples, mask } = opened.settings;
-  const read = async (path: string, channels: number): Promise<Tensor> => {
-    const picture = decodePicture(await Deno.readFile(path), path);
-    const { data, shape } = toFloats(fit(picture, imageSize, channels));
-    return tensor(data, { shape: [1, ...shape] }); // [1, C, H, W] from −1 to 1
-  };
-  const image = (await read(file, channels)).expand([count, channels, imageSize, imageSize]);
-  const kept = (await read(mask, 1)).lt(0).to("float32"); // [1, 1, H, W], 0 where it is white
-  const known = { image: image.contiguous(), mask: kept };
-  await paint(opened, "inpaint", { wanted: [same(prompt, count)], known, resamples });
-}
-
 async function evalCommand(parsed: Parsed<Config>): Promise<void> {
   const { settings, model, ...tools } = await openModel(parsed, parsed.args[0]);
   const judge = settings.dryRun ? Judge.untrained() : await Judge.open(settings.classifier);
@@ -563,14 +453,14 @@ async function trainCommand(parsed: Parsed<Config>): Promise<void> {
     FIXED,
   );
   checkSampleSteps(settings);
-  await train(dryRun ? { ...settings, sampleSteps: 2 } : settings, resume);
+  await train({ ...settings, ...(dryRun ? { sampleSteps: 2 } : {}), dryRun }, resume);
 }
 
 async function main(): Promise<void> {
   const parsed = commandLine(script);
-  if (parsed.command === "sample") await sample(parsed);
-  else if (parsed.command === "interpolate") await interpolate(parsed);
-  else if (parsed.command === "inpaint") await inpaint(parsed);
+  if (parsed.command === "sample") await sample(await openModel(parsed));
+  else if (parsed.command === "interpolate") await interpolate(await openModel(parsed));
+  else if (parsed.command === "inpaint") await inpaint(await openModel(parsed), parsed.args[0]);
   else if (parsed.command === "eval") await evalCommand(parsed);
   else await trainCommand(parsed);
 }
