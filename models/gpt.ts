@@ -497,7 +497,7 @@ async function openTrained(
 }
 
 async function sample(parsed: Parsed<Config>): Promise<void> {
-  const { model, tokenizer, hf, settings } = await openTrained(parsed.args, parsed);
+  const { model, tokenizer, hf } = await openTrained(parsed.args, parsed);
   const generator = new TokenGenerator(model.eval().decoder(), language.samplingOf(parsed.config));
   await language.showSample(generator, tokenizer, parsed.config, hf?.endOfText);
 }
