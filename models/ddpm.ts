@@ -215,7 +215,8 @@ function diffusionOf(settings: Config): Diffusion {
 // ---------------------------------------------------------------------------------------- training
 
 /** Warm-up, then half a cosine down to a hundredth. */
-function lrAt(step: number, { lr, warmup, steps }: Config): number {
+function lrAt(step: number, settings: Config): number {
+  const { lr, warmup, steps } = settings;
   if (step < warmup) return lr * (step + 1) / warmup;
   const done = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
   return lr * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * done)));
@@ -267,8 +268,8 @@ function compileStep(
 async function train(settings: Config, resume: string): Promise<void> {
   const device = await openDevice(settings.device);
   const { seed, logEvery, sampleEvery, saveEvery } = settings;
-  manualSeed(seed);
   const judge = await openJudge(settings);
+  manualSeed(seed);
   const images = await openImages(settings, true);
   const prompts = Prompts.of(images.classes);
   const diffusion = diffusionOf(settings);

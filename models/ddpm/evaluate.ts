@@ -272,8 +272,9 @@ export function askFor(prompts: Prompts, labels: readonly number[]): Mixture {
 function bitsOf(
   { forward, prompts, diffusion }: Evaluated,
   images: Tensor,
-  { bpdTerms, seed }: EvaluateSettings,
+  settings: EvaluateSettings,
 ): Promise<number> {
+  const { bpdTerms, seed } = settings;
   const nothing = tensor(prompts.encode("")); // [L]
   return bitsPerDimension({
     predict: (x, t) => forward(x, t, nothing.expand([x.shape[0]!, prompts.length])),

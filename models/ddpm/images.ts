@@ -88,10 +88,8 @@ export async function openImages(
   return limited(fitted, settings);
 }
 
-async function openIdx(
-  { data, dataFolder, emnistSplit }: ImageSettings,
-  train: boolean,
-): Promise<LabeledImages> {
+async function openIdx(settings: ImageSettings, train: boolean): Promise<LabeledImages> {
+  const { data, dataFolder, emnistSplit } = settings;
   if (data === "fashion") return await loadFashionMnist(dataFolder, { train });
   if (data === "emnist") {
     return await loadEmnist(dataFolder, emnistSplit as typeof SPLITS[number], { train });
@@ -99,7 +97,8 @@ async function openIdx(
   return await loadMnist(dataFolder === "" ? { train } : { train, root: dataFolder });
 }
 
-function limited(set: LabeledSet, { images }: ImageSettings): LabeledSet {
+function limited(set: LabeledSet, settings: ImageSettings): LabeledSet {
+  const { images } = settings;
   const length = images > 0 ? Math.min(images, set.length) : set.length;
   return { classes: set.classes, length, get: (index, random) => set.get(index, random) };
 }
@@ -171,7 +170,7 @@ async function openFolder(
     throw new UsageError(`--data-folder: no PNG or JPEG that can be read: ${dataFolder}`);
   }
   // With only a few images, training and evaluation share them.
-  const kept = items.length < HELD_OUT
+  const kept = items.length < 2 * HELD_OUT
     ? items
     : items.filter((_, i) => (i % HELD_OUT === HELD_OUT - 1) !== training);
   return { classes, length: kept.length, get: (index) => kept[index]! };
