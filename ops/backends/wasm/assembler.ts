@@ -18,6 +18,7 @@
  * @module
  */
 
+import type { ConstantPool } from "./constants.ts";
 import { writeName, writeSigned, writeSized, writeUnsigned } from "./encode.ts";
 import { FunctionBuilder, VALUE_TYPES } from "./function_builder.ts";
 import type { FunctionHandle, Signature } from "./function_builder.ts";
@@ -43,6 +44,8 @@ export interface ModuleOptions {
   sharedMemory?: boolean;
   /** Whether to use relaxed SIMD (fused multiply-add). @default what the engine has */
   relaxed?: boolean;
+  /** Where the imported memory keeps vector constants. @default in the code */
+  constants?: ConstantPool | undefined;
 }
 
 /** A function to define. */
@@ -55,6 +58,7 @@ export interface FunctionOptions extends Signature {
 export class ModuleBuilder {
   readonly #shared: boolean;
   readonly #relaxed: boolean;
+  readonly #constants: ConstantPool | undefined;
   readonly #types: number[][] = [];
   readonly #typeIndices = new Map<string, number>();
   readonly #imports: number[][] = [];
@@ -68,6 +72,7 @@ export class ModuleBuilder {
   constructor(options: ModuleOptions = {}) {
     this.#shared = options.sharedMemory ?? true;
     this.#relaxed = options.relaxed ?? relaxedSimd();
+    this.#constants = options.constants;
   }
 
   /**
@@ -128,7 +133,8 @@ export class ModuleBuilder {
     const handle = { index, signature: options };
     this.#functions.push(this.#typeIndex(options));
     const slot = this.#bodies.push([]) - 1;
-    const f = new FunctionBuilder(options.params, (s) => this.#typeIndex(s), this.#relaxed);
+    const types = (s: Signature) => this.#typeIndex(s);
+    const f = new FunctionBuilder(options.params, types, this.#relaxed, this.#constants);
     body(f, handle);
     this.#bodies[slot] = f.finish();
     if (options.export !== undefined) {

@@ -55,7 +55,7 @@ function lower(kernel: Kernel, memory: WasmMemory, threads: number): LoweredKern
 /** Loads a pass that calls JavaScript into the main thread alone. */
 function loadDirect(pass: KernelPass, memory: WasmMemory): Direct {
   if (pass.direct) return pass.direct;
-  const module = new CodeModule(memory.shared, pass.host);
+  const module = new CodeModule(memory.moduleOptions, pass.host);
   pass.emit(module, "k");
   const compiled = new WebAssembly.Module(module.builder.build());
   const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
@@ -78,7 +78,7 @@ export function compileKernels(
   pool: WorkerPool,
 ): Program[] {
   const lowered = kernels.map((kernel) => lower(kernel, memory, pool.threads));
-  const module = new CodeModule(memory.shared);
+  const module = new CodeModule(memory.moduleOptions);
   const names: string[] = [];
   const pending = lowered.map(({ passes }) =>
     passes.map((pass) => {

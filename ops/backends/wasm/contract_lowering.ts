@@ -223,8 +223,8 @@ class ProductBuilder {
     return {
       key: `${name}|${this.#key}`,
       names: [name],
-      build: (shared) => {
-        const module = new CodeModule(shared);
+      build: (options) => {
+        const module = new CodeModule(options);
         emit(module);
         return module.builder.build();
       },

@@ -9,7 +9,7 @@
  * @module
  */
 import { type FunctionBuilder, type FunctionHandle, Local, ModuleBuilder } from "./assembler.ts";
-import type { Operand, Signature, ValueType } from "./assembler.ts";
+import type { ModuleOptions, Operand, Signature, ValueType } from "./assembler.ts";
 
 /** A value or (without a type) an effect, ready to emit. */
 export interface Value {
@@ -30,8 +30,8 @@ export class CodeModule {
   readonly #helpers = new Map<string, FunctionHandle>();
   readonly #host = new Map<string, FunctionHandle>();
 
-  constructor(sharedMemory: boolean, hostFunctions: ReadonlyMap<string, number> = new Map()) {
-    this.builder = new ModuleBuilder({ sharedMemory });
+  constructor(options: ModuleOptions, hostFunctions: ReadonlyMap<string, number> = new Map()) {
+    this.builder = new ModuleBuilder(options);
     this.builder.importMemory();
     this.builder.importTable();
     for (const [name, arity] of hostFunctions) {

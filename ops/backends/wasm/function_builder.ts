@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { ConstantPool } from "./constants.ts";
 import { laneOpcode, memoryOpcode, opcode } from "./opcodes.ts";
 import type { LaneOpcode, MemoryLaneOpcode, MemoryOpcode, Opcode } from "./opcodes.ts";
 import {
@@ -86,6 +87,7 @@ export class FunctionBuilder {
   readonly #types: ValueType[] = [];
   readonly #free: Record<ValueType, Local[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   readonly #typeIndex: (signature: Signature) => number;
+  readonly #constants: ConstantPool | undefined;
   #depth = 0;
 
   /** Made by `ModuleBuilder.func`. */
@@ -93,10 +95,12 @@ export class FunctionBuilder {
     params: readonly ValueType[],
     typeIndex: (signature: Signature) => number,
     relaxed: boolean,
+    constants?: ConstantPool | undefined,
   ) {
     this.params = params.map((type, index) => new Local(index, type));
     this.#typeIndex = typeIndex;
     this.relaxed = relaxed;
+    this.#constants = constants;
   }
 
   /** A fresh (zero at function entry) or released local. */
@@ -180,7 +184,11 @@ export class FunctionBuilder {
   }
 
   /** Pushes a vector constant of 16 bytes. */
-  v128(bytes: ArrayLike<number>): this {
+  v128(bytes: Uint8Array): this {
+    // All zeros and all ones are one instruction.
+    if (this.#constants && !bytes.every((b) => b === 0) && !bytes.every((b) => b === 255)) {
+      return this.i32(0).memory("v128.load", this.#constants.addressOf(bytes));
+    }
     writeOpcode(this.#code, 0xfd_000c);
     for (let i = 0; i < 16; i++) this.#code.push(bytes[i] ?? 0);
     return this;

@@ -12,7 +12,7 @@
  */
 
 import { KERNEL, ModuleBuilder } from "./assembler.ts";
-import type { FunctionBuilder, FunctionHandle, Local } from "./assembler.ts";
+import type { FunctionBuilder, FunctionHandle, Local, ModuleOptions } from "./assembler.ts";
 import {
   BATCH_TABLE,
   emitExtent,
@@ -37,8 +37,8 @@ export const GEMM_MODULE: KernelModule = {
   build: buildGemm,
 };
 
-function buildGemm(sharedMemory: boolean): Uint8Array<ArrayBuffer> {
-  const m = new ModuleBuilder({ sharedMemory });
+function buildGemm(options: ModuleOptions): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder(options);
   m.importMemory();
   m.importTable();
   const packers = emitPackers(m);

@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { ModuleOptions } from "./assembler.ts";
 import type { WasmMemory } from "./memory.ts";
 import type { Job, WorkerPool } from "./workers.ts";
 
@@ -19,7 +20,7 @@ export interface KernelModule {
   /** Exported functions, kernels or helpers. */
   readonly names: readonly string[];
   /** Makes the bytes. */
-  build(sharedMemory: boolean): Uint8Array<ArrayBuffer>;
+  build(options: ModuleOptions): Uint8Array<ArrayBuffer>;
 }
 
 /** The number of another function in the table, for indirect calls. */
@@ -94,7 +95,7 @@ export class KernelCache {
   find(module: KernelModule, name: string): number {
     let numbers = this.#functions.get(module.key);
     if (numbers === undefined) {
-      numbers = this.#pool.load(module.build(this.#memory.shared), module.names);
+      numbers = this.#pool.load(module.build(this.#memory.moduleOptions), module.names);
       this.#functions.set(module.key, numbers);
     }
     const number = numbers[module.names.indexOf(name)];

@@ -14,6 +14,9 @@
  * @module
  */
 
+import type { ModuleOptions } from "./assembler.ts";
+import { ConstantPool } from "./constants.ts";
+
 const PAGE = 65536;
 /** Alignment of every block: two cache lines, since processors fetch lines in pairs. */
 const ALIGNMENT = 128;
@@ -87,6 +90,8 @@ export class WasmMemory {
   readonly memory: WebAssembly.Memory;
   /** Whether it is shared between threads. */
   readonly shared: boolean;
+  /** How modules that import it are built. */
+  readonly moduleOptions: ModuleOptions;
   readonly #limit: number;
   readonly #lists: (Block | undefined)[] = new Array<Block | undefined>(CLASSES).fill(undefined);
   /** Per power of two, one bit for each of its classes that has a free block. */
@@ -102,6 +107,7 @@ export class WasmMemory {
     const { memory, shared, pages } = create(options);
     this.memory = memory;
     this.shared = shared;
+    this.moduleOptions = { sharedMemory: shared, constants: new ConstantPool(this) };
     this.#limit = pages * PAGE;
     this.#capacity = memory.buffer.byteLength;
     // Address 0 stays unused, so that it can mean "none"; so does the end, so that a kernel may read

@@ -47,8 +47,8 @@ const TABLE = 4 * WORDS.length;
 export const PATCHES_MODULE: KernelModule = {
   key: "patches",
   names: ["planes", "pack", "packTurned"],
-  build: (sharedMemory) => {
-    const m = new ModuleBuilder({ sharedMemory });
+  build: (options) => {
+    const m = new ModuleBuilder(options);
     m.importMemory();
     emitPlanes(m);
     emitPack(m);

@@ -15,7 +15,7 @@
  */
 
 import { KERNEL, ModuleBuilder } from "./assembler.ts";
-import type { FunctionBuilder, FunctionHandle, Local } from "./assembler.ts";
+import type { FunctionBuilder, FunctionHandle, Local, ModuleOptions } from "./assembler.ts";
 import { emitExtent } from "./gemm_args.ts";
 import { emitPanels, PANEL } from "./gemm_kernels.ts";
 import { emitCall } from "./gemm_module.ts";
@@ -79,8 +79,8 @@ interface Parts {
   output: FunctionHandle;
 }
 
-function buildWinograd(sharedMemory: boolean): Uint8Array<ArrayBuffer> {
-  const m = new ModuleBuilder({ sharedMemory });
+function buildWinograd(options: ModuleOptions): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder(options);
   m.importMemory();
   const parts: Parts = {
     tiles: emitTileFunctions(m),

@@ -1,6 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { ModuleBuilder } from "../../../ops/backends/wasm/assembler.ts";
-import type { FunctionBuilder, Operand } from "../../../ops/backends/wasm/assembler.ts";
+import type {
+  FunctionBuilder,
+  ModuleOptions,
+  Operand,
+} from "../../../ops/backends/wasm/assembler.ts";
 import { HOOK, PACK } from "../../../ops/backends/wasm/gemm_args.ts";
 import { planGemm } from "../../../ops/backends/wasm/gemm.ts";
 import type { GemmProblem } from "../../../ops/backends/wasm/gemm.ts";
@@ -195,8 +199,8 @@ function pushAddress(
 
 /** Operands `2·a + batch` and `b + 1` from matrices of m × k and k × n, and a hook that adds 100. */
 function externalModule(k: number, n: number): KernelModule {
-  const build = (sharedMemory: boolean) => {
-    const m = new ModuleBuilder({ sharedMemory });
+  const build = (options: ModuleOptions) => {
+    const m = new ModuleBuilder(options);
     m.importMemory();
     for (const name of ["packA", "packB"]) {
       m.func({ ...PACK, export: name }, (f) => {
