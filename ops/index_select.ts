@@ -1,13 +1,18 @@
 /** Slices picked and added by a vector of positions; one-hot rows. */
+import { abs, add, mul, sub } from "./arithmetic.ts";
+import { core } from "./base.ts";
 import { normalizeAxis, rangeError, ShapeError } from "./check.ts";
 import { where } from "./choice.ts";
-import { eq } from "./comparison.ts";
+import { eq, gt } from "./comparison.ts";
 import { apply, defineOp, type OpDefinition } from "./define.ts";
+import { noGrad } from "./grad_mode.ts";
 import { checkIndex, wrapped } from "./index_check.ts";
 import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import { type ScatterKernel, sizeOf } from "./ir/kernel.ts";
 import { checkLabelRange } from "./labels.ts";
+import { pow, reciprocal } from "./power.ts";
+import { sum } from "./reduce.ts";
 import type { Tensor } from "./tensor.ts";
 import { reshape, unsqueeze } from "./view.ts";
 
@@ -101,7 +106,36 @@ export function indexAdd(
 /** Options of `embedding`. */
 export interface EmbeddingOptions {
   /** Row whose gradient is dropped. */
-  paddingIdx?: number | undefined;
+  paddingIdx?: number | undefined | null;
+  /** Rows that are looked up and longer are shortened to this, in place. */
+  maxNorm?: number | undefined | null;
+  /** Which norm `maxNorm` limits. @default 2 */
+  normType?: number | undefined;
+  /** Divide gradients by how often a row is looked up. @default false */
+  scaleGradByFreq?: boolean | undefined;
+}
+
+/** Which rows of a table of `size` rows are looked up how often. */
+function frequencies(input: Tensor, size: number, dtype: DType): Tensor {
+  const flat = reshape(input, [-1]);
+  const one = core().fullOn(input.storage.backend, flat.shape, 1, dtype);
+  return apply(INDEX_ADD, [flat, one], { axis: 0, shape: [size] });
+}
+
+/** Shortens the rows that are looked up, outside of autograd. */
+function shortenRows(input: Tensor, weight: Tensor, limit: number, ord: number): void {
+  noGrad(() => {
+    const length = pow(sum(pow(abs(weight), ord), 1, { keepdim: true }), 1 / ord);
+    const used = unsqueeze(gt(frequencies(input, weight.shape[0]!, weight.dtype), 0), 1);
+    const factor = where(gt(length, limit), mul(reciprocal(add(length, 1e-7)), limit), 1);
+    weight.copy_(mul(weight, where(used, factor, 1)));
+  });
+}
+
+/** The value of `x` with `share` of its gradient. */
+function withShare(x: Tensor, share: Tensor): Tensor {
+  const part = mul(x, share);
+  return add(part, sub(x, part).detach());
 }
 
 /**
@@ -110,21 +144,26 @@ export interface EmbeddingOptions {
  *
  * Shapes: input `[…]` int32, weight `[V, D]`, result `[…, D]`. Other devices read 0 for positions
  * out of range.
+ *
+ * @throws {ShapeError} If the weight is no matrix.
+ * @throws {RangeError} If a position is out of range.
  */
 export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
   checkIndex("embedding", input);
-  if (weight.ndim !== 2) {
-    throw new ShapeError("embedding", "weight needs 2 dimensions", {
-      input: input.shape,
-      weight: weight.shape,
-    });
-  }
   const facts = { input: input.shape, weight: weight.shape };
-  checkLabelRange("embedding", "input", input, weight.shape[0]!, facts);
-  const { paddingIdx } = options;
-  if (paddingIdx === undefined) return apply(INDEX_SELECT, [weight, input], { axis: 0 });
-  const row = paddingIdx < 0 ? paddingIdx + weight.shape[0]! : paddingIdx;
-  const rows = apply(INDEX_SELECT, [weight, input], { axis: 0 });
+  if (weight.ndim !== 2) throw new ShapeError("embedding", "weight needs 2 dimensions", facts);
+  const size = weight.shape[0]!;
+  checkLabelRange("embedding", "input", input, size, facts);
+  const { paddingIdx, maxNorm, normType = 2, scaleGradByFreq } = options;
+  if (maxNorm) shortenRows(input, weight, maxNorm, normType);
+  let rows = apply(INDEX_SELECT, [weight, input], { axis: 0 });
+  if (scaleGradByFreq) {
+    const counts = frequencies(input, size, weight.dtype);
+    const each = apply(INDEX_SELECT, [reciprocal(counts.maximum(1)), input], { axis: 0 });
+    rows = withShare(rows, unsqueeze(each, -1));
+  }
+  if (paddingIdx === undefined || paddingIdx === null) return rows;
+  const row = paddingIdx < 0 ? paddingIdx + size : paddingIdx;
   return where(unsqueeze(eq(input, row), -1), rows.detach(), rows);
 }
 

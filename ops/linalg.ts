@@ -2,8 +2,8 @@
  * Linear algebra, like `torch.linalg`. Factors are computed on the host in float64, so the device must
  * be one that can be read at once, and a compiled function cannot contain these; gradients are ops.
  */
-import { add, mul } from "./arithmetic.ts";
-import { differentiableAll } from "./autograd.ts";
+import { add, mul, sub } from "./arithmetic.ts";
+import { differentiable, differentiableAll } from "./autograd.ts";
 import { broadcastShapes, rangeError, ShapeError } from "./check.ts";
 import { where } from "./choice.ts";
 import { eq } from "./comparison.ts";
@@ -12,13 +12,20 @@ import { convert } from "./convert.ts";
 import { eye } from "./create.ts";
 import { isFloat } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
-import { logDeterminant } from "./linalg_host.ts";
+import { cofactorMatrix, logDeterminant } from "./linalg_host.ts";
 import { forMatrices, onHost, squareSize, T } from "./linalg_stack.ts";
 import { exp } from "./math.ts";
 import { log } from "./power.ts";
+import { sum } from "./reduce.ts";
 import { solveStack } from "./solve_stack.ts";
 import type { Tensor } from "./tensor.ts";
 import { expand, reshape, unsqueeze } from "./view.ts";
+
+/** Options of `solve`. */
+export interface SolveOptions {
+  /** False solves `X A = B`. @default true */
+  left?: boolean | undefined;
+}
 
 /**
  * Solution X of `A X = B`, like `torch.linalg.solve`.
@@ -28,7 +35,8 @@ import { expand, reshape, unsqueeze } from "./view.ts";
  * @throws {ShapeError} If `a` is not square or `b` does not fit.
  * @throws {Error} If a matrix is singular.
  */
-export function solve(a: Tensor, b: Tensor): Tensor {
+export function solve(a: Tensor, b: Tensor, options: SolveOptions = {}): Tensor {
+  if (options.left === false) return T(solve(T(a), T(b)));
   const n = squareSize("solve", a);
   const vector = b.ndim === 1 ||
     (b.ndim === a.ndim - 1 && b.shape.every((s, d) => s === a.shape[d]));
@@ -73,10 +81,31 @@ function spreadOver(x: Tensor): Tensor {
   return unsqueeze(unsqueeze(x, -1), -1);
 }
 
+/** Derivative of the determinant by each element; right also where the matrix is singular. */
+function cofactors(x: Tensor): Tensor {
+  const n = x.size(-1);
+  return differentiable("cofactors", null, [x], () => {
+    const { values, make } = onHost(x);
+    const found = new Float64Array(values.length);
+    forMatrices(values, n * n, sizeOf(x.shape.slice(0, -2)), (matrix, i) => {
+      found.set(cofactorMatrix(matrix, n), i * n * n);
+    });
+    return make(found, x.shape);
+  }, (c) => {
+    const inverse = T(inv(c.input(0)));
+    const share = spreadOver(sum(mul(inverse, c.grad()), [-2, -1]));
+    const turned = matmul(matmul(inverse, T(c.grad())), inverse);
+    return [mul(spreadOver(det(c.input(0))), sub(mul(inverse, share), turned))];
+  });
+}
+
 /** Determinant of square matrices, like `torch.linalg.det`. */
 export function det(x: Tensor): Tensor {
-  const { sign, logabsdet } = slogdet(x);
-  return where(eq(sign, 0), 0, mul(sign, exp(logabsdet)));
+  squareSize("det", x);
+  return differentiable("det", null, [x], () => {
+    const { sign, logabsdet } = slogdet(x);
+    return where(eq(sign, 0), 0, mul(sign, exp(logabsdet)));
+  }, (c) => [mul(spreadOver(c.grad()), cofactors(c.input(0)))]);
 }
 
 /** Logarithm of the determinant, NaN where it is negative, like `torch.logdet`. */

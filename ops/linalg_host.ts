@@ -298,3 +298,18 @@ export function transposeMatrix(a: Float64Array, m: number, n: number): Float64A
   for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) t[j * m + i] = a[i * n + j]!;
   return t;
 }
+
+/** Derivative of the determinant by each element: `det(U) det(Vᵀ) U diag(products of the other values) Vᵀ`. */
+export function cofactorMatrix(a: Float64Array, n: number): Float64Array {
+  const { u, s, vt } = singularValues(a, n, n);
+  const sign = logDeterminant(u, n).sign * logDeterminant(vt, n).sign;
+  const found = new Float64Array(n * n);
+  for (let k = 0; k < n; k++) {
+    let others = sign;
+    for (let j = 0; j < n; j++) if (j !== k) others *= s[j]!;
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < n; j++) found[i * n + j]! += u[i * n + k]! * others * vt[k * n + j]!;
+    }
+  }
+  return found;
+}

@@ -14,9 +14,9 @@ import { reshape, unsqueeze } from "./view.ts";
 /** Options of `pinv` and `matrixRank`. */
 export interface RankOptions {
   /** Singular values below `rtol` times the largest count as 0. @default max(m, n) · precision */
-  rtol?: number | undefined | null;
+  rtol?: number | Tensor | undefined | null;
   /** Singular values below count as 0. @default 0 */
-  atol?: number | undefined | null;
+  atol?: number | Tensor | undefined | null;
 }
 
 function precisionOf(x: Tensor): number {
@@ -29,34 +29,41 @@ export interface PinvOptions extends RankOptions {
   hermitian?: boolean | undefined;
 }
 
-/** Inverse of the values above the limit, 0 for the others. */
-function inverseAbove(values: Tensor, relative: number, absolute: number): Tensor {
-  const size = abs(values);
-  const limit = mul(size.amax(-1, { keepdim: true }), relative).maximum(absolute);
-  const large = size.gt(limit);
+/** Limits beside rows of values: a number, or one per matrix. */
+function beside(limit: number | Tensor): number | Tensor {
+  return typeof limit === "number" ? limit : unsqueeze(limit.detach(), -1);
+}
+
+/** Which sizes count: those above both limits. */
+function aboveLimits(sizes: Tensor, options: RankOptions, missing: number): Tensor {
+  const { rtol, atol } = options;
+  const relative = rtol ?? (atol ? 0 : missing);
+  const largest = sizes.amax(-1, { keepdim: true });
+  return sizes.gt(mul(largest, beside(relative)).maximum(beside(atol ?? 0)));
+}
+
+/** Inverse of the values above the limits, 0 for the others. */
+function inverseAbove(values: Tensor, options: RankOptions, missing: number): Tensor {
+  const large = aboveLimits(abs(values), options, missing);
   return where(large, reciprocal(where(large, values, 1)), 0);
 }
 
-function pseudoInverse(x: Tensor, relative: number, absolute: number, hermitian: boolean): Tensor {
-  if (hermitian) {
+function pseudoInverse(x: Tensor, options: PinvOptions): Tensor {
+  const missing = Math.max(x.size(-2), x.size(-1)) * precisionOf(x);
+  if (options.hermitian) {
     const { eigenvalues, eigenvectors } = eigh(x);
-    const inverse = inverseAbove(eigenvalues, relative, absolute);
+    const inverse = inverseAbove(eigenvalues, options, missing);
     return matmul(mul(eigenvectors, unsqueeze(inverse, -2)), T(eigenvectors));
   }
   const { u, s, vh } = svd(x, { fullMatrices: false });
-  return matmul(mul(T(vh), unsqueeze(inverseAbove(s, relative, absolute), -2)), T(u));
+  return matmul(mul(T(vh), unsqueeze(inverseAbove(s, options, missing), -2)), T(u));
 }
 
 /** Pseudo-inverse (Moore–Penrose), like `torch.linalg.pinv`. */
 export function pinv(x: Tensor, options: PinvOptions = {}): Tensor {
   const [m, n] = matrixSizes("pinv", x);
   if (x.numel === 0) return T(x).clone();
-  const { rtol, atol } = options;
-  const relative = rtol ?? (atol ? 0 : Math.max(m, n) * precisionOf(x));
-  const { hermitian = false } = options;
-  return differentiable("pinv", null, [x], () => {
-    return pseudoInverse(x, relative, atol ?? 0, hermitian);
-  }, (c) => {
+  return differentiable("pinv", null, [x], () => pseudoInverse(x, options), (c) => {
     const [a, p, g] = [c.input(0), c.output(), T(c.grad())];
     if (m <= n) {
       const k = matmul(g, p), kp = matmul(k, T(p));
@@ -91,8 +98,5 @@ export function lstsq(a: Tensor, b: Tensor, options: RankOptions = {}): LeastSqu
 /** Number of singular values that are not 0, int32, like `torch.linalg.matrix_rank`. */
 export function matrixRank(x: Tensor, options: RankOptions = {}): Tensor {
   const [m, n] = matrixSizes("matrixRank", x);
-  const s = svdvals(x.detach());
-  const relative = options.rtol ?? (options.atol ? 0 : Math.max(m, n) * precisionOf(x));
-  const limit = mul(s.amax(-1, { keepdim: true }), relative).maximum(options.atol ?? 0);
-  return sum(s.gt(limit), -1);
+  return sum(aboveLimits(svdvals(x.detach()), options, Math.max(m, n) * precisionOf(x)), -1);
 }

@@ -18,15 +18,14 @@ export const LINALG_ROWS: Record<string, Row> = {
     (p) => T.matrixNorm(p.input, p as unknown as T.MatrixNormOptions),
   ),
   "linalg.matrix_power": row("input n", (p) => T.matrixPower(p.input, p.n)),
-  "linalg.pinv": row("input other", async (p) => {
+  "linalg.pinv": row("input other", (p) => {
     // The variant "singular" takes factors of a matrix of low rank.
     const x = p.other ? p.input.matmul(p.other.transpose(-2, -1)) : p.input;
-    const rtol = typeof p.rtol === "object" ? await p.rtol.item() : p.rtol;
-    return T.pinv(x, { rtol, hermitian: p.hermitian });
+    return T.pinv(x, p);
   }),
-  "linalg.qr": row("input mode", (p) => T.qr(p.input)),
+  "linalg.qr": row("input mode", (p) => T.qr(p.input, p as unknown as T.QrOptions)),
   "linalg.slogdet": row("input", (p) => T.slogdet(p.input)),
-  "linalg.solve": row("input other", (p) => T.solve(p.input, p.other)),
+  "linalg.solve": row("input other", (p) => T.solve(p.input, p.other, p)),
   "linalg.svd": row("input", (p) => T.svd(p.input, p)),
   "linalg.vector_norm": row(
     "input ord dim keepdim",

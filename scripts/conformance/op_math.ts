@@ -19,7 +19,7 @@ function spread(
   f: (x: T.Tensor, dim?: T.Axes, options?: T.VarianceOptions) => unknown,
 ): Row {
   // PyTorch takes `unbiased` in the place of the axes, too.
-  return row("input dim", (args) => {
+  return row("input dim unbiased keepdim", (args) => {
     const p = typeof args.dim === "boolean" ? { ...args, unbiased: args.dim, dim: null } : args;
     const correction = p.correction ?? (p.unbiased === false ? 0 : 1);
     return f(p.input, axesOf(p as Parameters), { correction, keepdim: p.keepdim ?? false });

@@ -120,7 +120,7 @@ export const NN_ROWS: Record<string, Row> = functional({
   glu: row("input dim", (p) => T.glu(p.input, p.dim)),
   softmin: row("input dim", (p) => T.softmin(p.input, p.dim)),
   linear: row("input weight bias", (p) => T.linear(p.input, p.weight, p.bias)),
-  embedding: row("weight index", (p) => T.embedding(p.index, p.weight)),
+  embedding: row("weight index", (p) => T.embedding(p.index, p.weight, p as T.EmbeddingOptions)),
   conv1d: convolution(T.conv1d),
   conv2d: convolution(T.conv2d),
   conv3d: convolution(T.conv3d),

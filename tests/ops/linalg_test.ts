@@ -119,3 +119,15 @@ for (const [name, f] of Object.entries(GRADIENTS)) {
     await gradgradcheck(f, [x], { atol: 1e-4 });
   });
 }
+
+Deno.test("det() has its gradient where the matrix is singular", async () => {
+  const options = { dtype: "float64", device: "reference", requiresGrad: true } as const;
+  const x = tensor([[1, 2], [2, 4]], options);
+  det(x).backward();
+  await assertClose(x.grad!, tensor([[4, -2], [-2, 1]], { ...options, requiresGrad: false }));
+});
+
+Deno.test("solve() from the right", async () => {
+  const a = square().detach(), b = square([2, 3, 4]).detach();
+  await assertClose(solve(a, b, { left: false }).matmul(a), b);
+});
