@@ -1,5 +1,5 @@
 /** Comparing gradients with finite differences. */
-import { grad } from "./autograd.ts";
+import { grad } from "./grad.ts";
 import { stateError } from "./check.ts";
 import { fromValues } from "./create.ts";
 import { isFloat } from "./ir/dtype.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 export * from "./tensor.ts";
-export { type BackwardOptions, grad, type GradOptions } from "./autograd.ts";
+export type { BackwardOptions } from "./autograd.ts";
+export { grad, type GradOptions } from "./grad.ts";
 export { enableGrad, isGradEnabled, noGrad } from "./grad_mode.ts";
 export { TensorBase, type View } from "./base.ts";
 export { DeviceError, DtypeError, type Facts, ShapeError } from "./check.ts";
