@@ -1,6 +1,5 @@
 /** Activations that limit, shrink or share. */
 import {
-  glu,
   hardshrink,
   hardsigmoid,
   hardswish,
@@ -317,36 +316,5 @@ export class Softmin extends Module {
   /** The function of each slice. */
   forward(x: Tensor): Tensor {
     return softmin(x, this.#dim);
-  }
-}
-
-/**
- * First half of an axis times the sigmoid of the second (Dauphin et al. 2017), like `torch.nn.GLU`.
- *
- * @example
- * ```ts
- * import { zeros } from "@tensaurus/core";
- * import { GLU } from "@tensaurus/core/nn";
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(new GLU().forward(zeros([2, 4])).shape, [2, 2]);
- * ```
- */
-export class GLU extends Module {
-  readonly #dim: number;
-
-  /**
-   * Makes the module.
-   *
-   * @param dim Axis.
-   */
-  constructor(dim: number = -1) {
-    super();
-    this.#dim = dim;
-  }
-
-  /** The function of each slice. */
-  forward(x: Tensor): Tensor {
-    return glu(x, this.#dim);
   }
 }

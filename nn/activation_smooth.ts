@@ -1,5 +1,15 @@
 /** Smooth activations. */
-import { gelu, logsigmoid, mish, sigmoid, silu, softplus, tanh, type Tensor } from "../ops/mod.ts";
+import {
+  gelu,
+  glu,
+  logsigmoid,
+  mish,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+  type Tensor,
+} from "../ops/mod.ts";
 import { Module } from "./module.ts";
 
 /** Options of {@linkcode GELU}. */
@@ -170,5 +180,36 @@ export class LogSigmoid extends Module {
   /** The function of each element. */
   forward(x: Tensor): Tensor {
     return logsigmoid(x);
+  }
+}
+
+/**
+ * First half of an axis times the sigmoid of the second (Dauphin et al. 2017), like `torch.nn.GLU`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { GLU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new GLU().forward(zeros([2, 4])).shape, [2, 2]);
+ * ```
+ */
+export class GLU extends Module {
+  readonly #dim: number;
+
+  /**
+   * Makes the module.
+   *
+   * @param dim Axis.
+   */
+  constructor(dim: number = -1) {
+    super();
+    this.#dim = dim;
+  }
+
+  /** The function of each slice. */
+  forward(x: Tensor): Tensor {
+    return glu(x, this.#dim);
   }
 }

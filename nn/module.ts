@@ -11,13 +11,7 @@ import {
   type StateSource,
 } from "./state.ts";
 
-/** Element type and device of the parameters of a new layer. */
-export interface FactoryOptions {
-  /** Element type of the parameters. @default "float32" */
-  dtype?: DType | undefined;
-  /** Device of the parameters. @default the one chosen by `setDevice` */
-  device?: DeviceName | undefined;
-}
+export type { FactoryOptions } from "./parameter.ts";
 
 /**
  * Base of all layers and models, like `torch.nn.Module`.

@@ -1,4 +1,12 @@
-import { Tensor } from "../ops/mod.ts";
+import { type DeviceName, type DType, Tensor } from "../ops/mod.ts";
+
+/** Element type and device of the parameters of a new layer. */
+export interface FactoryOptions {
+  /** Element type of the parameters. @default "float32" */
+  dtype?: DType | undefined;
+  /** Device of the parameters. @default the one chosen by `setDevice` */
+  device?: DeviceName | undefined;
+}
 
 /** Options of a {@linkcode Parameter}. */
 export interface ParameterOptions {

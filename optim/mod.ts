@@ -24,6 +24,7 @@ export {
   StepLR,
 } from "./schedulers.ts";
 export * from "./ramps.ts";
+export * from "./cosine.ts";
 export * from "./cycles.ts";
 export * from "./composed.ts";
 export * from "./clip.ts";
