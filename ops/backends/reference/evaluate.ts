@@ -77,7 +77,7 @@ function callStep(
 ): (values: Float64Array<ArrayBuffer>) => number {
   const [a, b, c] = args as [number, number, number];
   const from = x.args[0]!.dtype, to = x.dtype;
-  if (x.op === "cast") return (v) => castValue(v[a]!, to);
+  if (x.op === "cast") return (v) => castValue(v[a]!, to, from);
   if (x.op === "bitcast") return (v) => bitcast(v[a]!, from, to);
   const wrap = wrapperOf(to);
   // The product of two 32-bit numbers has more digits than a float64.

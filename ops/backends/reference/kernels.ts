@@ -178,23 +178,57 @@ function reduceRunner(kernel: ReduceKernel): Runner {
   };
 }
 
+/** Both operands are evaluated once per element they have, and then multiplied in plain loops. */
 function contractRunner(kernel: ContractKernel): Runner {
   const { batch, m, n, k } = kernel;
   const outer = [...batch, ...m, ...n];
-  const operands = evaluatorOf([kernel.a, kernel.b]);
+  const [mStart, nStart, kStart] = [batch.length, batch.length + m.length, outer.length];
+  const [left, right] = [evaluatorOf([kernel.a]), evaluatorOf([kernel.b])];
   const write = writerOf([...kernel.outputs.entries()], outer);
-  const sumUp = sumOf(kernel.dtype), multiply = productOf(kernel.dtype);
+  const dot = dotOf(kernel.dtype);
+  const length = sizeOf(k), rows = new Float64Array(sizeOf(m) * length);
+  const column = new Float64Array(length);
   return (inputs, outputs) => {
     const scope: Scope = { axes: [], accumulators: [], inputs };
-    forEachPoint(scope.axes, 0, outer, () => {
-      let sum = 0;
-      forEachPoint(scope.axes, outer.length, k, () => {
-        const [a, b] = operands(scope) as unknown as [number, number];
-        sum = sumUp(sum, multiply(a, b));
+    const { axes } = scope;
+    forEachPoint(axes, 0, batch, () => {
+      let at = 0;
+      forEachPoint(axes, nStart, n.map(() => 1), () => {
+        forEachPoint(axes, mStart, m, () => {
+          forEachPoint(axes, kStart, k, () => rows[at++] = left(scope)[0]!);
+        });
       });
-      scope.accumulators[0] = sum;
-      write(scope, outputs);
+      forEachPoint(axes, nStart, n, () => {
+        let place = 0;
+        for (let d = 0; d < m.length; d++) axes[mStart + d] = 0;
+        forEachPoint(axes, kStart, k, () => column[place++] = right(scope)[0]!);
+        let row = 0;
+        forEachPoint(axes, mStart, m, () => {
+          scope.accumulators[0] = dot(rows, row, column);
+          row += length;
+          write(scope, outputs);
+        });
+      });
     });
+  };
+}
+
+/** Sum of products of a row of a table and a column. */
+function dotOf(dtype: DType): (rows: Float64Array, start: number, column: Float64Array) => number {
+  const sumUp = sumOf(dtype), multiply = productOf(dtype);
+  if (dtype === "int32" || dtype === "uint32" || dtype === "bool") {
+    return (rows, start, column) => {
+      let sum = 0;
+      for (let i = 0; i < column.length; i++) {
+        sum = sumUp(sum, multiply(rows[start + i]!, column[i]!));
+      }
+      return sum;
+    };
+  }
+  return (rows, start, column) => {
+    let sum = 0;
+    for (let i = 0; i < column.length; i++) sum += rows[start + i]! * column[i]!;
+    return sum;
   };
 }
 
