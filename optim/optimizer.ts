@@ -83,8 +83,8 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
   readonly #defaults: S;
   readonly #buckets: Bucket[][] = [];
   readonly #updates = new Map<Bucket, (gradients: Tensor, active: string) => void>();
-  readonly #before = new Set<(optimizer: this) => void>();
-  readonly #after = new Set<(optimizer: this) => void>();
+  readonly #before = new Set<(optimizer: never) => void>();
+  readonly #after = new Set<(optimizer: never) => void>();
 
   /**
    * Makes the optimizer.
@@ -148,7 +148,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
 
   /** Updates all parameters that have a gradient. */
   step(): void {
-    for (const hook of this.#before) hook(this);
+    for (const hook of this.#before) hook(this as never);
     noGrad(() => {
       for (const [i, group] of this.paramGroups.entries()) {
         for (const bucket of this.#buckets[i]!) {
@@ -156,7 +156,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
         }
       }
     });
-    for (const hook of this.#after) hook(this);
+    for (const hook of this.#after) hook(this as never);
   }
 
   #updateOf(
