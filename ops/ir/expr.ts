@@ -204,16 +204,22 @@ export function select(condition: Expr, a: Expr, b: Expr): Expr {
 }
 /** Numeric conversion. */
 export function cast(a: Expr, dtype: DType): Expr {
-  if (a.kind === "const" && a.dtype !== dtype) return constant(castValue(a.value, dtype), dtype);
+  if (a.kind === "const" && a.dtype !== dtype) {
+    return constant(castValue(a.value, dtype, a.dtype), dtype);
+  }
   return call("cast", [a], dtype);
 }
 
-/** Value of a numeric conversion: float to integer truncates and saturates, to bool compares. */
-export function castValue(x: number, dtype: DType): number {
+/**
+ * Value of a numeric conversion: float to integer truncates and saturates, integer to integer keeps
+ * the bits, to bool compares.
+ */
+export function castValue(x: number, dtype: DType, from: DType = "float64"): number {
   if (dtype === "bool") return x !== 0 ? 1 : 0;
   if (dtype === "float32") return Math.fround(x);
   if (dtype === "float64" || dtype === "float16") return x;
   if (x !== x) return 0;
+  if (isInt(from)) return dtype === "int32" ? x | 0 : x >>> 0;
   const [low, high] = dtype === "int32" ? [-2147483648, 2147483647] : [0, 4294967295];
   return Math.trunc(Math.min(Math.max(x, low), high));
 }

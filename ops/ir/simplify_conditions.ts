@@ -200,7 +200,7 @@ const CAST_CONSTANT: Rule = {
     const [a] = x.args as [Expr];
     // Half precision rounds, which is left to the device.
     if (!isConst(a) || x.dtype === "float16") return undefined;
-    return s.constant(castValue(a.value, x.dtype), x.dtype);
+    return s.constant(castValue(a.value, x.dtype, a.dtype), x.dtype);
   },
 };
 

@@ -51,7 +51,7 @@ export function evaluate(x: Expr, env: Environment): number {
     }
     case "call": {
       const args = x.args.map((arg) => evaluate(arg, env));
-      if (x.op === "cast") return castValue(args[0]!, x.dtype);
+      if (x.op === "cast") return castValue(args[0]!, x.dtype, x.args[0]!.dtype);
       if (x.op === "mul" && x.dtype === "int32") return Math.imul(args[0]!, args[1]!);
       const value = scalarRow(x.op).evaluate(...args);
       return x.dtype === "int32" ? value | 0 : value;

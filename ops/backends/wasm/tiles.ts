@@ -156,7 +156,10 @@ export interface WinogradChunks {
  */
 export function winogradChunks(cin: number, cout: number, tiles: number): WinogradChunks {
   const chunks = Math.max(1, Math.min(16, Math.floor(tiles / 192)));
-  const blocks = Math.min(Math.ceil(cout / 32), Math.ceil(16 / chunks));
+  const blocks = Math.max(
+    Math.ceil(cout / 64),
+    Math.min(Math.ceil(cout / 32), Math.ceil(16 / chunks)),
+  );
   const coutBlock = Math.ceil(cout / blocks);
   const chunkTiles = Math.ceil(tiles / chunks / 4) * 4;
   const most = Math.max(24, Math.min(128, Math.floor(WINOGRAD_BYTES / (144 * (cin + coutBlock)))));

@@ -230,6 +230,8 @@ Deno.test("map kernels compute in float64 and integers", () => {
       out(call("shr", [k, int(1)])),
       out(call("shr", [u, n.dtype === "int32" ? cast(n, "uint32") : n])),
       out(mul(k, n)),
+      out(cast(k, "uint32")),
+      out(cast(call("neg", [u]), "int32")),
       out(call("bitcast", [cast(k, "float32")], "uint32")),
     ],
   };
