@@ -20,7 +20,7 @@
 import { compile, manualSeed, noGrad, stack, type Tensor, zeros } from "@tensaurus/core";
 import * as nn from "@tensaurus/core/nn";
 import * as optim from "@tensaurus/core/optim";
-import type { LoaderState, Tokenizer } from "@tensaurus/core/data";
+import { type LoaderState, loadTensors, type Tokenizer } from "@tensaurus/core/data";
 import { commandLine, type Parsed, resumeConfig, type Script } from "./kit/config.ts";
 import { openDevice, printStart } from "./kit/device.ts";
 import { type Decoder, TokenGenerator, writeText } from "./kit/generate.ts";
@@ -29,7 +29,7 @@ import * as language from "./kit/language.ts";
 import { runMain } from "./kit/main.ts";
 import { Progress } from "./kit/progress.ts";
 import { type Checkpoint, findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
-import { checkpointFiles, loadCheckpoint, loadWeights } from "./kit/state.ts";
+import { checkpointFiles, loadCheckpoint, loadWeights, tensorBytes } from "./kit/state.ts";
 import { openText, savedTokenizer, trackBatches } from "./kit/text.ts";
 
 const F = nn.functional;
@@ -68,7 +68,8 @@ const config = {
 
 type Config = typeof config;
 
-const script: Script<Config> = {
+/** Settings and help of this script. */
+export const script: Script<Config> = {
   name: "models/char_rnn.ts",
   about: "A recurrent language model (RNN, LSTM, GRU) on text.",
   config,
@@ -222,6 +223,7 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   const parameters = model.parameters();
   const optimizer = new optim.AdamW(parameters, { lr, weightDecay });
   const loader = trackBatches(tokens, context, batchSize);
+  const state = model.zeroState(loader.batchSize);
 
   let step = 0, best = Infinity, val: number | undefined;
   let folder: RunFolder;
@@ -232,7 +234,9 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     folder = await RunFolder.resume(checkpoint);
     const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
     loader.loadState(saved["loader"] as LoaderState);
-    [step, best] = [checkpoint.step, saved["best"] as number];
+    [step, best] = [checkpoint.step, saved["best"] as number | null ?? Infinity];
+    const carried = await loadTensors(`${checkpoint.path}/carried.safetensors`);
+    setState(state, [...carried.values()]);
   }
   printStart({
     device,
@@ -241,7 +245,6 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     folder: folder.path,
   }, settings);
 
-  const state = model.zeroState(batchSize);
   const sums = zeros([2]); // loss and gradient norm since the last line; they stay on the device
   const trainStep = compile((x: Tensor, y: Tensor) => {
     const loss = lossOf(model, x, y, state);
@@ -262,15 +265,17 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     columns: ["loss", "val", "lr", "norm"],
     logEvery: settings.logEvery,
   });
-  const files = () =>
-    checkpointFiles({ model, optimizer, progress: { loader: loader.state(), best } });
+  const files = async () => ({
+    ...await checkpointFiles({ model, optimizer, progress: { loader: loader.state(), best } }),
+    "carried.safetensors": await tensorBytes(state.map((x, i) => [`${i}`, x])),
+  });
   const began = performance.now();
   const evaluate = evaluator(model, validation, settings);
   let lines = step; // steps at the last line
   let done = false;
   let fixed: [Tensor, Tensor] | undefined;
   while (!done) {
-    clearState(state); // the tracks begin again
+    if (loader.state().batch === 0) clearState(state); // the tracks begin again
     for await (const [x, y] of loader) {
       if (settings.overfitBatch) fixed ??= [x!, y!];
       if (fixed) clearState(state);

@@ -39,7 +39,7 @@ import { GPT_LIMITS, type GptOptions, gptOptions } from "./kit/gpt_options.ts";
 import { type HfFolder, readHfFolder, writeHfFolder } from "./kit/hf.ts";
 import { Interrupt } from "./kit/interrupt.ts";
 import * as language from "./kit/language.ts";
-import { addLora, mergedState, saveAdapters } from "./kit/lora.ts";
+import { addLora, type LoraOptions, mergedState, saveAdapters } from "./kit/lora.ts";
 import { runMain } from "./kit/main.ts";
 import { Progress } from "./kit/progress.ts";
 import { type Checkpoint, findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
@@ -93,7 +93,8 @@ const config = {
 
 type Config = typeof config;
 
-const script: Script<Config> = {
+/** Settings and help of this script. */
+export const script: Script<Config> = {
   name: "models/gpt.ts",
   about: "A decoder-only transformer on text: trained from scratch, or Hugging Face's weights.",
   config,
@@ -322,9 +323,13 @@ interface Opened {
   hf: HfFolder | undefined;
 }
 
+function loraOf(settings: Config): LoraOptions {
+  return { rank: settings.loraRank, alpha: settings.loraAlpha };
+}
+
 /** The model that settings describe, with the weights of a folder where they name one. */
 async function openModel(settings: Config, known: Tokenizer | undefined): Promise<Opened> {
-  const { context, dropout, loraRank: rank, loraAlpha: alpha } = settings;
+  const { context, dropout } = settings;
   const hf = settings.hf ? await readHfFolder(settings.hf) : undefined;
   if (hf && context > hf.options.context) {
     throw new UsageError(`--context: ${context} is longer than the model's ${hf.options.context}`);
@@ -334,14 +339,20 @@ async function openModel(settings: Config, known: Tokenizer | undefined): Promis
   const options = hf ? { ...hf.options, dropout } : gptOptions(settings, tokenizer.vocabSize);
   const model = new Gpt(options);
   if (hf) model.loadStateDict(hf.state(Object.keys(model.stateDict())));
-  if (rank) addLora(model, model.h, { rank, alpha });
+  if (settings.loraRank) addLora(model, model.h, loraOf(settings));
   return { model, tokenizer, hf };
+}
+
+/** Writes with a model; its vocabulary may have more tokens than the tokenizer. */
+function generatorOf(model: Gpt, { vocabSize }: Tokenizer, settings: Config): TokenGenerator {
+  return new TokenGenerator(model.decoder(), { ...language.samplingOf(settings), vocabSize });
 }
 
 // ---------------------------------------------------------------------------------------- training
 
 /** Decay on matrices alone: offsets and factors of norms are few and have their own scale. */
-function optimizerOf(model: Gpt, { lr, beta2, weightDecay }: Config): optim.AdamW {
+function optimizerOf(model: Gpt, settings: Config): optim.AdamW {
+  const { lr, beta2, weightDecay } = settings;
   const trained = model.parameters().filter((p) => p.requiresGrad);
   const groups = [
     { params: trained.filter((p) => p.ndim >= 2), weightDecay },
@@ -375,7 +386,7 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     folder = await RunFolder.resume(checkpoint);
     const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
     loader.loadState(saved["loader"] as LoaderState);
-    [step, best] = [checkpoint.step, saved["best"] as number];
+    [step, best] = [checkpoint.step, saved["best"] as number | null ?? Infinity];
   }
   const parameters = model.parameters().filter((p) => p.requiresGrad);
   printStart({
@@ -397,8 +408,7 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   const evalLoss = compile((x: Tensor, y: Tensor) => noGrad(() => lossOf(model, x, y)), {
     name: "evalLoss",
   });
-  const { temperature, topK, topP } = settings;
-  const generator = new TokenGenerator(model.decoder(), { temperature, topK, topP });
+  const generator = generatorOf(model, tokenizer, settings);
 
   using interrupt = new Interrupt();
   const progress = new Progress({
@@ -462,8 +472,9 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   progress.stop();
   await language.finishRun(folder);
   if (hf) await writeHfFolder(folder.file("hf"), hf, mergedState(model));
-  const { loraRank: rank, loraAlpha: alpha } = settings;
-  if (rank) await saveAdapters(folder.file("adapters.safetensors"), model, { rank, alpha });
+  if (settings.loraRank) {
+    await saveAdapters(folder.file("adapters.safetensors"), model, loraOf(settings));
+  }
   console.log(`best validation ${language.lossText(best, tokens.charactersPerToken)}`);
   console.log(`run folder  ${folder.path}`);
   if (interrupt.requested) {
@@ -498,7 +509,7 @@ async function openTrained(
 
 async function sample(parsed: Parsed<Config>): Promise<void> {
   const { model, tokenizer, hf } = await openTrained(parsed.args, parsed);
-  const generator = new TokenGenerator(model.eval().decoder(), language.samplingOf(parsed.config));
+  const generator = generatorOf(model.eval(), tokenizer, parsed.config);
   await language.showSample(generator, tokenizer, parsed.config, hf?.endOfText);
 }
 

@@ -33,7 +33,7 @@ import {
 } from "@tensaurus/core";
 import * as nn from "@tensaurus/core/nn";
 import * as optim from "@tensaurus/core/optim";
-import { bleu, DataLoader, type LoaderState } from "@tensaurus/core/data";
+import { bleu, DataLoader, type LoaderState, loadTensors } from "@tensaurus/core/data";
 import { type BeamDecoder, BeamSearch } from "./kit/beam.ts";
 import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
 import { curvesSvg } from "./kit/curves.ts";
@@ -46,7 +46,7 @@ import { encodePng } from "./kit/picture.ts";
 import { Progress } from "./kit/progress.ts";
 import { type Checkpoint, findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
 import * as spoken from "./kit/spoken.ts";
-import { checkpointFiles, loadCheckpoint, loadWeights } from "./kit/state.ts";
+import { checkpointFiles, loadCheckpoint, loadWeights, tensorBytes } from "./kit/state.ts";
 
 const F = nn.functional;
 const { ROW } = spoken;
@@ -64,6 +64,7 @@ const config = {
   batchSize: 64,
   lr: 1,
   warmup: 400,
+  averaging: 0.998,
   testItems: 1000,
   beams: 1,
   into: "normal",
@@ -82,7 +83,8 @@ const config = {
 
 type Config = typeof config;
 
-const script: Script<Config> = {
+/** Settings and help of this script. */
+export const script: Script<Config> = {
   name: "models/translate.ts",
   about:
     "The encoder-decoder transformer: numbers and dates in words to their normal form and back.",
@@ -96,6 +98,8 @@ const script: Script<Config> = {
     labelSmoothing: "Share of the target that all other tokens get",
     lr: "Factor of the Noam schedule, width^-0.5 · min(step^-0.5, step · warmup^-1.5)",
     warmup: "Steps until the learning rate is greatest",
+    averaging:
+      "Share of the averaged weights that a step keeps, in place of the paper's 5 checkpoints",
     testItems: "Held-out pairs of an evaluation",
     beams: "Sequences that a search keeps; 1 takes the likeliest token each time",
     into: "What to translate into",
@@ -109,6 +113,7 @@ const script: Script<Config> = {
     dropout: { min: 0, max: 0.999 },
     labelSmoothing: { min: 0, max: 0.999 },
     warmup: { min: 1, integer: true },
+    averaging: { min: 0, max: 1 },
     testItems: { min: 1, integer: true },
     beams: { min: 1, integer: true },
     into: ["normal", "english", "polish"],
@@ -199,7 +204,8 @@ class EncoderLayer extends nn.Module {
   }
 }
 
-function feedForward({ width, hidden }: ModelOptions): nn.Sequential {
+function feedForward(o: ModelOptions): nn.Sequential {
+  const { width, hidden } = o;
   return new nn.Sequential(new nn.Linear(width, hidden), F.relu, new nn.Linear(hidden, width));
 }
 
@@ -347,10 +353,8 @@ export class Translator implements BeamDecoder {
 // ---------------------------------------------------------------------------------------- training
 
 /** Learning rate of a step (5.3). */
-export function noam(
-  step: number,
-  { lr, width, warmup }: Pick<Config, "lr" | "width" | "warmup">,
-): number {
+export function noam(step: number, settings: Pick<Config, "lr" | "width" | "warmup">): number {
+  const { lr, width, warmup } = settings;
   return lr * width ** -0.5 * Math.min((step + 1) ** -0.5, (step + 1) * warmup ** -1.5);
 }
 
@@ -365,6 +369,7 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   const optimizer = new optim.Adam(model.parameters(), { betas: [0.9, 0.98], eps: 1e-9 });
   const pairs = new spoken.PairDataset(tokenizer, settings.steps * batchSize, seed);
   const loader = new DataLoader(pairs, { batchSize });
+  const average = new optim.EMA(model, { decay: settings.averaging });
 
   let step = checkpoint?.step ?? 0, accuracy = 0;
   let folder: RunFolder;
@@ -375,6 +380,8 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
     const { batch } = saved["loader"] as LoaderState;
     loader.loadState({ ...loader.state(), batch });
+    const averages = await loadTensors(`${checkpoint.path}/average.safetensors`);
+    average.loadStateDict(Object.fromEntries(averages), saved["updates"] as number);
   }
   printStart({
     device,
@@ -391,6 +398,7 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     loss.backward();
     optimizer.step();
     optimizer.zeroGrad();
+    average.update();
     noGrad(() => {
       const real = wanted.ne(spoken.PAD);
       const right = logits.argmax(-1).eq(wanted).logicalAnd(real).sum().div(real.sum());
@@ -409,7 +417,13 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     columns: ["loss", "acc", "lr"],
     logEvery: settings.logEvery,
   });
-  const files = () => checkpointFiles({ model, optimizer, progress: { loader: loader.state() } });
+  const files = async () => {
+    const saved = { loader: loader.state(), updates: average.updates };
+    return {
+      ...await checkpointFiles({ model, optimizer, progress: saved }),
+      "average.safetensors": await tensorBytes(Object.entries(average.stateDict())),
+    };
+  };
   let lines = step; // steps at the last line
   let fixed: [Tensor, Tensor] | undefined;
   for await (const [source, target] of loader) {
@@ -430,7 +444,7 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
       progress.update(step, { loss, acc, lr });
     } else progress.update(step);
     if (last || settings.evalEvery && step % settings.evalEvery === 0) {
-      accuracy = right(test, await evaluate(test));
+      accuracy = right(test, await average.swap(() => evaluate(test)));
       folder.log({ step, testAcc: accuracy });
       progress.note(`held out     ${percent(accuracy)} exactly right`);
     }
@@ -441,10 +455,10 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     if (last) break;
   }
   progress.stop();
+  model.loadStateDict(average.stateDict());
   printReport(test, await evaluate(test));
   await drawAttention(model, folder);
-  const newest = (await folder.checkpoints()).at(-1)!;
-  await folder.write("model.safetensors", await Deno.readFile(`${newest.path}/model.safetensors`));
+  await folder.write("model.safetensors", await tensorBytes(Object.entries(model.stateDict())));
   await folder.write("curves.svg", curvesSvg(await folder.metrics()));
   folder.close();
   console.log(`run folder   ${folder.path}`);
@@ -565,7 +579,7 @@ async function openTrained(parsed: Parsed<Config>, name: string): Promise<[Trans
   const checkpoint = await findCheckpoint(name, { name: "translate" });
   const settings = resumeConfig(parsed, await savedConfig(checkpoint), ARCHITECTURE);
   const model = new Transformer(spoken.spokenTokenizer().vocabSize, settings);
-  await loadWeights(`${checkpoint.path}/model.safetensors`, model);
+  await loadWeights(`${checkpoint.path}/average.safetensors`, model);
   return [model, { ...settings, beams: given.beams, into: given.into }];
 }
 

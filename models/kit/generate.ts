@@ -171,6 +171,8 @@ export class KeyValueCache {
 export interface TokenGeneratorOptions extends SampleOptions {
   /** Rows that are written side by side. @default {1} */
   batch?: number | undefined;
+  /** Tokens that the tokenizer knows, where the model has more; only they are drawn. */
+  vocabSize?: number | undefined;
 }
 
 /** Options of {@linkcode TokenGenerator.stream}. */
@@ -212,7 +214,7 @@ export class TokenGenerator {
    * @param options Rows, temperature, top-k, top-p.
    */
   constructor(decoder: Decoder, options: TokenGeneratorOptions = {}) {
-    const { batch = 1, ...sampling } = options;
+    const { batch = 1, vocabSize, ...sampling } = options;
     this.#decoder = decoder;
     this.#batch = batch;
     this.#last = zeros([batch, 1], { dtype: "int32" });
@@ -221,7 +223,8 @@ export class TokenGenerator {
     const place = (): Tensor => arange(0, BLOCK, 1, { dtype: "int32" }).eq(this.#slot); // [BLOCK]
     this.#step = compile((): void =>
       noGrad(() => {
-        const tokens = sampleTokens(decoder.next(this.#last), sampling).unsqueeze(1); // [B, 1]
+        const logits = decoder.next(this.#last).slice(1, 0, vocabSize); // [B, V]
+        const tokens = sampleTokens(logits, sampling).unsqueeze(1); // [B, 1]
         this.#last.copy_(tokens);
         this.#block.copy_(where(place(), tokens, this.#block));
         this.#slot.add_(1);

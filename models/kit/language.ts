@@ -50,7 +50,8 @@ export const limits: { readonly [K in keyof Settings]?: Limit } = {
 };
 
 /** The settings of sampling, as `sampleTokens` takes them. */
-export function samplingOf({ temperature, topK, topP }: Settings): SampleOptions {
+export function samplingOf(settings: Settings): SampleOptions {
+  const { temperature, topK, topP } = settings;
   return { temperature, topK, topP };
 }
 

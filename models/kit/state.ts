@@ -56,7 +56,15 @@ function restore(value: unknown, tensors: ReadonlyMap<string, Tensor>): unknown 
   return Object.fromEntries(Object.entries(value).map(([k, item]) => [k, restore(item, tensors)]));
 }
 
-async function toBytes(tensors: Iterable<readonly [string, Tensor]>): Promise<Uint8Array> {
+/**
+ * Tensors as the bytes of a safetensors file.
+ *
+ * @param tensors Names and tensors.
+ * @returns The bytes.
+ */
+export async function tensorBytes(
+  tensors: Iterable<readonly [string, Tensor]>,
+): Promise<Uint8Array> {
   const arrays: [string, Awaited<ReturnType<typeof toHost>>][] = [];
   for (const [name, tensor] of tensors) arrays.push([name, await toHost(tensor)]);
   return serializeSafetensors(arrays, { format: "pt" });
@@ -73,8 +81,8 @@ export async function checkpointFiles(state: Stateful): Promise<CheckpointFiles>
   const optimizer = extract(state.optimizer?.stateDict() ?? null, "optimizer", moments);
   const file: StateFile = { random: getRandomState(), optimizer, progress: state.progress };
   return {
-    "model.safetensors": await toBytes(Object.entries(state.model.stateDict())),
-    "optimizer.safetensors": await toBytes(moments),
+    "model.safetensors": await tensorBytes(Object.entries(state.model.stateDict())),
+    "optimizer.safetensors": await tensorBytes(moments),
     "state.json": JSON.stringify(file) + "\n",
   };
 }

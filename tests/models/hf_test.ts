@@ -1,0 +1,194 @@
+/** Folders of Hugging Face's form, and LoRA. */
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { noGrad, randint, setDevice, type Tensor, zeros } from "@tensaurus/core";
+import { FormatError, loadTensors, saveTensors, trainBpe } from "@tensaurus/core/data";
+import { SGD } from "@tensaurus/core/optim";
+import { Gpt } from "../../models/gpt.ts";
+import { type HfFolder, readHfFolder, writeHfFolder } from "../../models/kit/hf.ts";
+import { addLora, loadAdapters, mergedState, saveAdapters } from "../../models/kit/lora.ts";
+import { runScript } from "./_script.ts";
+
+await setDevice("cpu");
+
+const FOLDERS = new URL("../conformance/", import.meta.url).pathname;
+const FAMILIES = ["gpt2", "llama"] as const;
+
+async function open(folder: string): Promise<[Gpt, HfFolder]> {
+  const hf = await readHfFolder(folder);
+  const model = new Gpt(hf.options).eval();
+  model.loadStateDict(hf.state(Object.keys(model.stateDict())));
+  return [model, hf];
+}
+
+/** A copy of a folder whose config has other values, and whose weights were changed. */
+async function changed(
+  family: string,
+  config: Record<string, unknown>,
+  change: (weights: Map<string, Tensor>) => void = () => {},
+): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  const old = JSON.parse(await Deno.readTextFile(`${FOLDERS}hf-${family}/config.json`));
+  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ ...old, ...config }));
+  const weights = await loadTensors(`${FOLDERS}hf-${family}/model.safetensors`);
+  change(weights);
+  await saveTensors(`${folder}/model.safetensors`, weights);
+  return folder;
+}
+
+/** A folder that `gpt.ts --hf` can run: the tiny model with a tokenizer of as many tokens. */
+async function runnable(family: string): Promise<string> {
+  const folder = await changed(family, {});
+  const text = "To be, or not to be, that is the question: ".repeat(4);
+  const tokenizer = trainBpe([text], { vocabSize: 290 });
+  await Deno.writeTextFile(`${folder}/tokenizer.json`, JSON.stringify(tokenizer));
+  await Deno.writeTextFile(`${folder}/text.txt`, text.repeat(5));
+  return folder;
+}
+
+for (const family of FAMILIES) {
+  Deno.test(`writeHfFolder() gives back what readHfFolder() read: ${family}`, async () => {
+    const [model, hf] = await open(`${FOLDERS}hf-${family}`);
+    const folder = `${await Deno.makeTempDir()}/hf`;
+    await writeHfFolder(folder, hf, model.stateDict());
+    const before = await loadTensors(`${FOLDERS}hf-${family}/model.safetensors`);
+    const after = await loadTensors(`${folder}/model.safetensors`);
+    assertEquals([...after.keys()].sort(), [...before.keys()].sort());
+    for (const [name, x] of before) {
+      assertEquals(after.get(name)!.shape, x.shape);
+      assertEquals(await after.get(name)!.data(), await x.data());
+    }
+    assertEquals(JSON.parse(await Deno.readTextFile(`${folder}/config.json`)), hf.config);
+  });
+
+  Deno.test(`gpt.ts --hf writes text and fine-tunes adapters: ${family}`, async () => {
+    const folder = await runnable(family);
+    const common = [`--hf=${folder}`, "--device=cpu", "--length=8"];
+    const prompt = "--prompt=To be";
+    const written = await runScript("gpt.ts", "sample", ...common, prompt);
+    assertEquals(written.code, 0, written.stderr);
+    assertStringIncludes(written.stdout, "To be");
+    const out = `${folder}/run`;
+    const tuning = [`--text=${folder}/text.txt`, "--lora-rank=2", "--steps=2", "--context=8"];
+    const trained = await runScript(
+      "gpt.ts",
+      ...common,
+      ...tuning,
+      prompt,
+      "--batch-size=2",
+      `--out=${out}`,
+    );
+    assertEquals(trained.code, 0, trained.stderr);
+    const adapters = await loadTensors(`${out}/adapters.safetensors`);
+    assert([...adapters.keys()].every((key) => /\.lora_[AB]$/.test(key)) && adapters.size === 16);
+    // The merged folder is a model of the family again.
+    const [merged] = await open(`${out}/hf`);
+    const [original] = await open(folder);
+    const tokens = randint(0, 290, [1, 8]);
+    const gap = merged.forward(tokens).sub(original.forward(tokens)).abs().amax();
+    assert(await gap.item() > 0);
+    const again = await runScript("gpt.ts", "sample", out, "--device=cpu", "--length=8", prompt);
+    assertEquals(again.code, 0, again.stderr);
+  });
+}
+
+Deno.test("readHfFolder() names the field that it cannot use", async () => {
+  const cases: [string, Record<string, unknown>, string][] = [
+    ["gpt2", { model_type: "mamba" }, 'model_type is "mamba", supported are gpt2, llama'],
+    ["gpt2", { model_type: undefined }, 'model_type is "undefined", supported are gpt2, llama'],
+    ["gpt2", { n_head: undefined }, "n_head is missing, expected a number"],
+    ["gpt2", { n_embd: "wide" }, 'n_embd is "wide", expected a number'],
+    [
+      "gpt2",
+      { activation_function: "relu" },
+      'activation_function is "relu", supported are gelu, gelu_new, gelu_pytorch_tanh',
+    ],
+    ["llama", { hidden_act: "gelu" }, 'hidden_act is "gelu", supported are silu'],
+    [
+      "llama",
+      { rope_parameters: { rope_type: "yarn" } },
+      'rope_type is "yarn", supported are default',
+    ],
+    ["llama", { mlp_bias: true }, 'mlp_bias is "true", supported are false'],
+  ];
+  for (const [family, config, problem] of cases) {
+    const folder = await changed(family, config);
+    const error = await assertRejects(() => readHfFolder(folder), FormatError);
+    assertEquals(error.message, `readHfFolder: ${problem}: ${folder}/config.json`);
+  }
+});
+
+Deno.test("readHfFolder() names weights that are missing, left over or of another shape", async () => {
+  const folder = await changed("llama", {}, (weights) => {
+    weights.delete("model.layers.1.self_attn.k_proj.weight");
+    weights.set("model.extra", zeros([1]));
+  });
+  const keys = Object.keys(new Gpt((await readHfFolder(folder)).options).stateDict());
+  const { state } = await readHfFolder(folder);
+  const error = assertThrows(() => state(keys), FormatError);
+  assertEquals(
+    error.message,
+    'readHfFolder: missing "model.layers.1.self_attn.k_proj.weight", unexpected "model.extra": ' +
+      `${folder}/model.safetensors`,
+  );
+  const narrow = await changed("gpt2", {}, (weights) => {
+    weights.set("transformer.wpe.weight", zeros([32, 64]));
+  });
+  await assertRejects(
+    () => open(narrow),
+    TypeError,
+    'loadStateDict: "wpe.weight" has another shape: module [64, 64], given [32, 64]',
+  );
+});
+
+Deno.test("gpt.ts refuses a context longer than the model's, and a folder without a tokenizer", async () => {
+  const folder = await runnable("gpt2");
+  const long = await runScript("gpt.ts", `--hf=${folder}`, "--context=65", "--device=cpu");
+  assertEquals([long.code, long.stderr.trim()], [2, "--context: 65 is longer than the model's 64"]);
+  await Deno.remove(`${folder}/tokenizer.json`);
+  const none = await runScript("gpt.ts", "sample", `--hf=${folder}`, "--device=cpu");
+  assertEquals([none.code, none.stderr.trim()], [2, `--hf: ${folder} has no tokenizer.json`]);
+  const missing = await runScript("gpt.ts", "sample", "--hf=no-such-folder", "--device=cpu");
+  assertEquals(missing.code, 2);
+  assertStringIncludes(missing.stderr, "no-such-folder/config.json");
+});
+
+Deno.test("addLora() changes nothing at first, trains adapters alone, and can be merged", async () => {
+  const [model] = await open(`${FOLDERS}hf-llama`);
+  const tokens = randint(0, 300, [2, 8]);
+  const before = noGrad(() => model.forward(tokens));
+  const frozen = await model.stateDict()["h.0.qkv.weight"]!.clone().data();
+  const options = { rank: 3, alpha: 6 };
+  addLora(model, model.h, options);
+  assertEquals(await noGrad(() => model.forward(tokens)).data(), await before.data());
+  const trained = model.namedParameters().filter(([, p]) => p.requiresGrad);
+  assertEquals(trained.map(([name]) => name).slice(0, 2), ["h.0.qkv.lora_A", "h.0.qkv.lora_B"]);
+  assertEquals(trained.length, 2 * 4 * 2);
+
+  const optimizer = new SGD(trained.map(([, p]) => p), { lr: 500 });
+  for (let step = 0; step < 2; step++) {
+    optimizer.zeroGrad();
+    model.forward(tokens).square().mean().backward();
+    optimizer.step();
+  }
+  assertEquals(await model.stateDict()["h.0.qkv.weight"]!.data(), frozen);
+  const after = noGrad(() => model.forward(tokens));
+  assert(await after.sub(before).abs().amax().item() > 1e-3);
+
+  const [plain] = await open(`${FOLDERS}hf-llama`);
+  plain.loadStateDict(mergedState(model));
+  const gap = noGrad(() => plain.forward(tokens)).sub(after).abs().amax();
+  assert(await gap.item() < 1e-5);
+
+  const path = `${await Deno.makeTempDir()}/adapters.safetensors`;
+  await saveAdapters(path, model, options);
+  const [other] = await open(`${FOLDERS}hf-llama`);
+  addLora(other, other.h, options);
+  await loadAdapters(path, other);
+  assertEquals(await noGrad(() => other.forward(tokens)).data(), await after.data());
+});
