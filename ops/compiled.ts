@@ -378,10 +378,10 @@ function backendOf(name: string, tensors: readonly Tensor[]): Backend {
  *
  * @example
  * ```ts
- * import { compile, tensor } from "@tensaurus/core";
+ * import { compile, type Tensor, tensor } from "@tensaurus/core";
  * import { assertEquals } from "@std/assert";
  *
- * const f = compile((x) => x.mul(2).add(1).sum());
+ * const f = compile((x: Tensor) => x.mul(2).add(1).sum());
  * assertEquals(await f(tensor([1, 2, 3])).item(), 15);
  * ```
  */

@@ -189,11 +189,12 @@ export interface StreamOptions {
  *
  * @example The likeliest token of a model that always counts up
  * ```ts
+ * import { oneHot } from "@tensaurus/core";
  * import { assertEquals } from "@std/assert";
  *
  * const counting: Decoder = {
  *   context: Infinity,
- *   next: (tokens) => F.oneHot(tokens.slice(1, -1).reshape([-1]).add(1).remainder(10), 10).to("float32"),
+ *   next: (tokens) => oneHot(tokens.slice(1, -1).reshape([-1]).add(1).remainder(10), 10).to("float32"),
  *   reset: () => {},
  * };
  * const generator = new TokenGenerator(counting, { temperature: 0 });
