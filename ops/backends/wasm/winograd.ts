@@ -14,7 +14,7 @@ import { winogradBlock, winogradChunks, winogradRows } from "./tiles.ts";
 import { FILTER_ARGS } from "./winograd_filters.ts";
 import { WINOGRAD_ARGS, WINOGRAD_MODULE } from "./winograd_module.ts";
 import type { WinogradArg } from "./winograd_module.ts";
-import { ENTRY } from "./winograd_tiles.ts";
+import { ENTRY, TILE_ROWS } from "./winograd_tiles.ts";
 import { BUFFER_BYTES, POINTS } from "./winograd_transforms.ts";
 
 const PANEL = 24;
@@ -54,6 +54,7 @@ interface Side {
   height: number;
   width: number;
   pad: number;
+  /** Columns that tiles share. */
   halo: number;
   channels: number;
 }
@@ -123,7 +124,7 @@ function planPass(
   const coutBlock = Math.min(cout, winogradRows(cin, cout));
   const block = winogradBlock(cin, coutBlock, tiles, threads);
   const side = inputSide(shape);
-  const planeBytes = bufferRows(tiling, side, block, tiles) * rowBytes(tiling, side);
+  const planeBytes = bufferRows(tiling, block, tiles) * rowBytes(tiling, side);
   const uRow = 4 * Math.ceil(cin / 4) * 4;
   const uPoint = spread(cout * uRow);
   const own = new Space();
@@ -132,6 +133,7 @@ function planPass(
   own.take(128);
   const places = {
     bufferAt: own.take(BUFFER_BYTES + 256),
+    zerosAt: own.take(rowBytes(tiling, side)),
     tableAt: own.take(ENTRY * (block + 4)),
     segmentsAt: own.take(ENTRY * block),
     planesAt: own.take(planeBytes + 64),
@@ -182,14 +184,14 @@ export function planWinogradWeightGradient(shape: WinogradShape): KernelPlan {
   const coutBlocks = Math.ceil(cout / coutBlock);
   const sides = [inputSide(shape), gradientSide(tiling, shape)] as const;
   const planes = sides.map((side) =>
-    bufferRows(tiling, side, block, tiles, chunkTiles) * rowBytes(tiling, side)
+    bufferRows(tiling, block, tiles, chunkTiles) * rowBytes(tiling, side)
   ) as [number, number];
   const own = new Space();
   const vPoint = spread(4 * PANEL * block * Math.ceil(cin / PANEL));
   const mPoint = spread(4 * coutBlock * block);
   own.take(128);
   const places = {
-    bufferAt: own.take(BUFFER_BYTES),
+    zerosAt: own.take(Math.max(...sides.map((side) => rowBytes(tiling, side)))),
     tableAt: own.take(ENTRY * (block + 4)),
     segmentsAt: own.take(ENTRY * block),
     planesAt: own.take(4 * planes[0] + 64),
@@ -259,7 +261,6 @@ function rowBytes(tiling: Tiling, side: Side): number {
 /** The most rows that a block of tiles takes in the buffer; blocks start anew in every chunk. */
 function bufferRows(
   { across, perImage }: Tiling,
-  side: Side,
   block: number,
   tiles: number,
   chunkTiles = tiles,
@@ -272,7 +273,7 @@ function bufferRows(
     let rows = 0;
     for (let tile = first; tile < last;) {
       const end = Math.min(last, (Math.floor(tile / perImage) + 1) * perImage);
-      rows += 4 * (row(end - 1) - row(tile) + 1) + side.halo;
+      rows += TILE_ROWS * (row(end - 1) - row(tile) + 1);
       tile = end;
     }
     most = Math.max(most, rows);
@@ -282,10 +283,10 @@ function bufferRows(
 }
 
 function sideWords(tiling: Tiling, side: Side, shape: WinogradShape, planeBytes: number): number[] {
-  const { height, width, pad, halo, channels } = side;
+  const { height, width, pad, channels } = side;
   const { across, perImage, outHeight, outWidth } = tiling;
   return [
-    ...[height, width, pad, halo, rowBytes(tiling, side), planeBytes, channels],
+    ...[height, width, pad, rowBytes(tiling, side), planeBytes, channels],
     ...[across, perImage, outHeight, outWidth, shape.cout],
   ];
 }

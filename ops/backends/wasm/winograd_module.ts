@@ -21,7 +21,7 @@ import { emitPanels, PANEL } from "./gemm_kernels.ts";
 import { emitCall } from "./gemm_module.ts";
 import type { KernelModule } from "./kernel_plan.ts";
 import { emitFilters, emitSums } from "./winograd_filters.ts";
-import { emitTileFunctions, ENTRY, SIDE, SIDE_WORDS, sideWord } from "./winograd_tiles.ts";
+import { emitTileFunctions, ENTRY, SIDE, SIDE_WORDS, sideWord, TILING } from "./winograd_tiles.ts";
 import type { TileFunctions } from "./winograd_tiles.ts";
 import { emitOutputTransform, emitTileTransform, POINTS } from "./winograd_transforms.ts";
 
@@ -55,6 +55,7 @@ export const WINOGRAD_ARGS = [
   "tableAt2",
   "segmentsAt2",
   "planesAt2",
+  "zerosAt",
   "chunkBytes",
 ] as const;
 
@@ -116,6 +117,12 @@ function emitScratch(f: FunctionBuilder, args: Local, thread: Local, scratch: Lo
   word(f, args, "scratchStride").op("i32.mul", "i32.add").tee(scratch).i32(0).i32(128).fill();
 }
 
+/** A row of zeros, for what planes do not have. */
+function emitZeros(f: FunctionBuilder, args: Local, scratch: Local, zeros: Local): void {
+  place(f, args, scratch, "zerosAt").tee(zeros).i32(0);
+  f.get(args).i32(SIDES).op("i32.add").memory("i32.load", 4 * SIDE.rowBytes).fill();
+}
+
 function emitForward(m: ModuleBuilder, parts: Parts): void {
   const load = emitForwardInput(m, parts);
   const products = emitForwardProducts(m, parts);
@@ -163,12 +170,12 @@ function emitForwardInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionHa
   return m.func({ params: ["i32", "i32", "i32", "i32"] }, (f) => {
     const [args, scratch, first, count] = f.parameters(4);
     const [side, table, segments, segmentCount, planes, channel] = f.locals("i32", 6);
-    const [tile, entry, dst, cin, rowBytes, buffer, point] = f.locals("i32", 7);
+    const [tile, entry, dst, cin, rowBytes, zeros, point] = f.locals("i32", 7);
     f.get(args).i32(SIDES).op("i32.add").set(side);
     place(f, args, scratch, "tableAt").set(table);
     place(f, args, scratch, "segmentsAt").set(segments);
     place(f, args, scratch, "planesAt").set(planes);
-    place(f, args, scratch, "bufferAt").set(buffer);
+    emitZeros(f, args, scratch, zeros);
     word(f, args, "cin").set(cin);
     word(f, args, "vPoint").set(point);
     sideWord(f, side, SIDE.rowBytes).set(rowBytes);
@@ -179,14 +186,14 @@ function emitForwardInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionHa
     sideWord(f, side, SIDE.planeBytes).fill();
     f.range(channel, 0, cin, 1, () => {
       f.get(side, segments, segmentCount);
-      word(f, args, "x").get(channel, planes).call(tiles.copy);
+      word(f, args, "x").get(channel, planes, zeros).call(tiles.input);
       f.get(table).set(entry);
       f.range(tile, 0, count, 4, () => {
         place(f, args, scratch, "vAt").get(tile).i32(PANEL).op("i32.div_u").get(cin).op("i32.mul");
         f.get(channel).op("i32.add").i32(4 * PANEL).op("i32.mul", "i32.add");
         f.get(tile).i32(PANEL).op("i32.rem_u").i32(4).op("i32.mul", "i32.add").set(dst);
         pushTiles(f, entry, planes);
-        f.get(rowBytes, buffer, dst, point).call(input);
+        f.get(rowBytes, dst, point).call(input);
         f.get(entry).i32(4 * ENTRY).op("i32.add").set(entry);
       });
     });
@@ -246,11 +253,11 @@ function emitForwardOutput(m: ModuleBuilder, { output }: Parts): FunctionHandle 
     place(f, args, scratch, "bufferAt").set(buffer);
     // Behind the buffer of the transform: four tiles of which only a part exists.
     f.get(buffer).i32(16 * POINTS).op("i32.add").set(tiles);
-    sideWord(f, side, 10).i32(4).op("i32.mul").set(rowBytes);
+    sideWord(f, side, TILING.outWidth).i32(4).op("i32.mul").set(rowBytes);
     word(f, args, "mPoint").set(point);
     f.range(channel, 0, rows, 1, () => {
       f.get(row, channel).op("i32.add");
-      sideWord(f, side, 9).op("i32.mul").get(rowBytes).op("i32.mul");
+      sideWord(f, side, TILING.outHeight).op("i32.mul").get(rowBytes).op("i32.mul");
       word(f, args, "y").op("i32.add").set(plane);
       word(f, args, "biased").if(() => {
         word(f, args, "bias").get(row, channel).op("i32.add").i32(4).op("i32.mul", "i32.add");
@@ -369,12 +376,12 @@ function emitGradientInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionH
   return m.func({ params: ["i32", "i32", "i32", "i32"] }, (f) => {
     const [args, scratch, first, count] = f.parameters(4);
     const [side, table, segments, segmentCount, planes, channel] = f.locals("i32", 6);
-    const [tile, entry, dst, cin, rowBytes, buffer, point, plane, lane, at] = f.locals("i32", 10);
+    const [tile, entry, dst, cin, rowBytes, zeros, point, plane, lane, at] = f.locals("i32", 10);
     f.get(args).i32(SIDES).op("i32.add").set(side);
     place(f, args, scratch, "tableAt").set(table);
     place(f, args, scratch, "segmentsAt").set(segments);
     place(f, args, scratch, "planesAt").set(planes);
-    place(f, args, scratch, "bufferAt").set(buffer);
+    emitZeros(f, args, scratch, zeros);
     word(f, args, "cin").set(cin);
     word(f, args, "vPoint").set(point);
     sideWord(f, side, SIDE.rowBytes).set(rowBytes);
@@ -388,7 +395,7 @@ function emitGradientInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionH
         f.get(channel, lane).op("i32.add").tee(at).get(cin).op("i32.lt_s").if(() => {
           f.get(side, segments, segmentCount);
           word(f, args, "x").get(at).get(planes, lane, plane).op("i32.mul", "i32.add");
-          f.call(tiles.copy);
+          f.get(zeros).call(tiles.input);
         });
       });
       place(f, args, scratch, "vAt").get(channel).i32(PANEL).op("i32.div_u");
@@ -398,7 +405,7 @@ function emitGradientInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionH
       f.range(tile, 0, count, 1, () => {
         f.get(entry).memory("i32.load").get(planes).op("i32.add").tee(at);
         for (let l = 1; l < 4; l++) f.get(at).get(plane).i32(l).op("i32.mul", "i32.add");
-        f.get(rowBytes, buffer, dst, point).call(input);
+        f.get(rowBytes, dst, point).call(input);
         f.get(entry).i32(ENTRY).op("i32.add").set(entry);
         f.get(dst).i32(4 * PANEL).op("i32.add").set(dst);
       });
@@ -411,12 +418,12 @@ function emitGradientOutput(m: ModuleBuilder, { tiles, gradient }: Parts): Funct
   return m.func({ params: Array.from({ length: 6 }, () => "i32" as const) }, (f) => {
     const [args, scratch, first, count, row, rows] = f.parameters(6);
     const [side, table, segments, segmentCount, planes, channel] = f.locals("i32", 6);
-    const [tile, entry, dst, rowBytes, buffer, point] = f.locals("i32", 6);
+    const [tile, entry, dst, rowBytes, zeros, point] = f.locals("i32", 6);
     f.get(args).i32(SIDES + 4 * SIDE_WORDS).op("i32.add").set(side);
     place(f, args, scratch, "tableAt2").set(table);
     place(f, args, scratch, "segmentsAt2").set(segments);
     place(f, args, scratch, "planesAt2").set(planes);
-    place(f, args, scratch, "bufferAt").set(buffer);
+    emitZeros(f, args, scratch, zeros);
     word(f, args, "mPoint").set(point);
     sideWord(f, side, SIDE.rowBytes).set(rowBytes);
     f.get(side, first, first, count).op("i32.add").get(table, segments).call(tiles.build);
@@ -426,13 +433,13 @@ function emitGradientOutput(m: ModuleBuilder, { tiles, gradient }: Parts): Funct
     sideWord(f, side, SIDE.planeBytes).fill();
     f.range(channel, 0, rows, 1, () => {
       f.get(side, segments, segmentCount);
-      word(f, args, "y").get(row, channel).op("i32.add").get(planes).call(tiles.copy);
+      word(f, args, "y").get(row, channel).op("i32.add").get(planes, zeros).call(tiles.gradient);
       f.get(table).set(entry);
       place(f, args, scratch, "mAt").get(channel);
       word(f, args, "block").op("i32.mul").i32(4).op("i32.mul", "i32.add").set(dst);
       f.range(tile, 0, count, 4, () => {
         pushTiles(f, entry, planes);
-        f.get(rowBytes, buffer, dst, point).call(gradient);
+        f.get(rowBytes, dst, point).call(gradient);
         f.get(entry).i32(4 * ENTRY).op("i32.add").set(entry);
         f.get(dst).i32(16).op("i32.add").set(dst);
       });

@@ -1,17 +1,19 @@
 /**
- * Tables of tiles and padded copies of planes, for Winograd's convolution.
+ * Tables of tiles, and planes mapped down their columns, for Winograd's convolution.
  *
  * Tiles are numbered through all images, and a block is any run of them, so small images fill vectors
- * as well as large ones. Borders are dealt with once: the part of a plane that a block touches is
- * copied into a zeroed buffer, and every tile reads from there. A block and the images it touches
- * give **segments** (part of one image: image, first row, rows, address in the buffer); per tile the
- * **table** has: address in the buffer relative to its start, byte offset in the output's plane
- * (image included), rows and columns that exist.
+ * as well as large ones. Borders and the first of the two linear maps are dealt with once: the part of
+ * a plane that a block touches goes, mapped along its columns, into a zeroed buffer: six rows for each
+ * row of tiles, from where every tile reads. A block and the images it touches give **segments** (part
+ * of one image: image, first row, rows of tiles, address in the buffer); per tile the **table** has:
+ * address in the buffer relative to its start, byte offset in the output's plane (image included),
+ * rows and columns that exist.
  *
  * @module
  */
 
 import type { FunctionBuilder, FunctionHandle, Local, ModuleBuilder } from "./assembler.ts";
+import { gradientMap, inputMap, type Map1D } from "./winograd_transforms.ts";
 
 /** Words that describe one side (input or output's gradient), 32-bit each. */
 export const SIDE = {
@@ -20,29 +22,30 @@ export const SIDE = {
   width: 1,
   /** Zeros before the first row and column. */
   pad: 2,
-  /** Rows that tiles share: 2 for the input, 0 for the output. */
-  halo: 3,
   /** Bytes of a row in the buffer. */
-  rowBytes: 4,
+  rowBytes: 3,
   /** Bytes of one plane in the buffer. */
-  planeBytes: 5,
+  planeBytes: 4,
   /** Planes from image to image. */
-  channels: 6,
+  channels: 5,
 } as const;
 
 /** Words that describe the tiling. */
 export const TILING = {
   /** Tiles in a row and in an image. */
-  across: 7,
-  perImage: 8,
+  across: 6,
+  perImage: 7,
   /** Rows and columns of an output plane, and channels of the output. */
-  outHeight: 9,
-  outWidth: 10,
-  outChannels: 11,
+  outHeight: 8,
+  outWidth: 9,
+  outChannels: 10,
 } as const;
 
 /** Words of a side and its tiling together. */
-export const SIDE_WORDS = 12;
+export const SIDE_WORDS = 11;
+
+/** Rows that a row of tiles takes in the buffer. */
+export const TILE_ROWS = 6;
 
 /** Bytes of a table entry or a segment. */
 export const ENTRY = 16;
@@ -51,8 +54,13 @@ export const ENTRY = 16;
 export interface TileFunctions {
   /** `(side, first, last, table, segments): segments`: fills both for tiles `[first, last)`. */
   build: FunctionHandle;
-  /** `(side, segments, count, source, channel, buffer)`: copies one plane's part into the buffer. */
-  copy: FunctionHandle;
+  /**
+   * `(side, segments, count, source, channel, buffer, zeros)`: maps one plane's part down its columns
+   * into the buffer.
+   */
+  input: FunctionHandle;
+  /** The same for the output's gradient. */
+  gradient: FunctionHandle;
 }
 
 /**
@@ -62,7 +70,11 @@ export interface TileFunctions {
  * @returns Handles.
  */
 export function emitTileFunctions(m: ModuleBuilder): TileFunctions {
-  return { build: emitBuild(m), copy: emitCopyPlane(m, emitCopyRow(m)) };
+  return {
+    build: emitBuild(m),
+    input: emitPlane(m, 6, inputMap),
+    gradient: emitPlane(m, 4, gradientMap),
+  };
 }
 
 /** Pushes a word of a side. */
@@ -90,8 +102,7 @@ function emitBuild(m: ModuleBuilder): FunctionHandle {
       rowOf(tile, 0);
       f.set(row0);
       rowOf(end, 1);
-      f.get(row0).op("i32.sub").i32(1).op("i32.add").i32(4).op("i32.mul");
-      word(SIDE.halo).op("i32.add").set(rows);
+      f.get(row0).op("i32.sub").i32(1).op("i32.add").set(rows);
       f.get(at, image).memory("i32.store", 0).get(at, row0).i32(4).op("i32.mul");
       f.memory("i32.store", 4).get(at, rows).memory("i32.store", 8);
       f.get(at, base).memory("i32.store", 12).get(at).i32(ENTRY).op("i32.add").set(at);
@@ -99,7 +110,7 @@ function emitBuild(m: ModuleBuilder): FunctionHandle {
         emitEntry(f, side, tile, image, row0, base, table);
         f.get(table).i32(ENTRY).op("i32.add").set(table);
       });
-      f.get(base, rows);
+      f.get(base, rows).i32(TILE_ROWS).op("i32.mul");
       word(SIDE.rowBytes).op("i32.mul", "i32.add").set(base);
       f.get(end).tee(tile).get(last).op("i32.lt_s").brIf(again);
     });
@@ -123,7 +134,7 @@ function emitEntry(
   word(TILING.perImage).op("i32.rem_u").tee(y).get(y);
   word(TILING.across).op("i32.rem_u").i32(4).op("i32.mul").set(x);
   word(TILING.across).op("i32.div_u").set(y);
-  f.get(table, base).get(y, row0).op("i32.sub").i32(4).op("i32.mul");
+  f.get(table, base).get(y, row0).op("i32.sub").i32(TILE_ROWS).op("i32.mul");
   word(SIDE.rowBytes).op("i32.mul", "i32.add").get(x).i32(4).op("i32.mul", "i32.add");
   f.memory("i32.store", 0);
   f.get(y).i32(4).op("i32.mul").set(y);
@@ -140,57 +151,65 @@ function emitEntry(
   f.release(y, x, left);
 }
 
-/** `(src, dst, count)`: four elements at a time, the last four overlapping. */
-function emitCopyRow(m: ModuleBuilder): FunctionHandle {
-  return m.func({ params: ["i32", "i32", "i32"] }, (f) => {
-    const [src, dst, count] = f.parameters(3);
-    const i = f.local("i32");
-    const vector = () => f.get(dst, src).memory("v128.load", 0, 2).memory("v128.store", 0, 2);
-    const move = (step: () => FunctionBuilder) => {
-      for (const p of [src, dst]) {
-        f.get(p);
-        step().op("i32.add").set(p);
-      }
-    };
-    f.get(count).i32(4).op("i32.lt_s").if(() =>
-      f.range(i, 0, count, 1, () => {
-        f.get(dst, src).memory("f32.load").memory("f32.store");
-        move(() => f.i32(4));
-      }), () => {
-      f.range(i, 4, count, 4, () => {
-        vector();
-        move(() => f.i32(16));
-      });
-      // At element i − 4, where i is the first multiple of four from count on.
-      move(() => f.get(count, i).op("i32.sub").i32(4).op("i32.mul"));
-      vector();
-    });
-  });
-}
-
-function emitCopyPlane(m: ModuleBuilder, copyRow: FunctionHandle): FunctionHandle {
-  return m.func({ params: Array.from({ length: 6 }, () => "i32" as const) }, (f) => {
-    const [side, segments, count, source, channel, buffer] = f.parameters(6);
-    const [i, top, y, end, src, dst, rowBytes, width, height] = f.locals("i32", 9);
+/**
+ * Vectors along rows of the plane, mapped down the `size` rows that a row of tiles reads. Rows outside
+ * of the plane are zeros, and so are the columns that nobody writes.
+ */
+function emitPlane(m: ModuleBuilder, size: 4 | 6, map: Map1D): FunctionHandle {
+  return m.func({ params: Array.from({ length: 7 }, () => "i32" as const) }, (f) => {
+    const [side, segments, count, source, channel, buffer, zeros] = f.parameters(7);
+    const [i, top, turn, plane, dst, rowBytes, bytes, y, at] = f.locals("i32", 9);
     const word = (w: number) => sideWord(f, side, w);
+    const rows = Array.from({ length: size }, () => f.local("i32"));
+    const vector = (change?: (row: Local) => void) => {
+      const x = rows.map((row) => {
+        const value = f.local("v128");
+        f.get(row, at).op("i32.add").memory("v128.load", 0, 2).set(value);
+        change?.(value);
+        return value;
+      });
+      const values = map(f, x);
+      const out = f.local("i32");
+      f.get(dst, at).op("i32.add").set(out);
+      values.forEach((value, r) => {
+        f.get(out, value).memory("v128.store", 0, 2);
+        if (r < values.length - 1) f.get(out, rowBytes).op("i32.add").set(out);
+      });
+      f.release(out, ...x, ...values);
+    };
     word(SIDE.rowBytes).set(rowBytes);
-    word(SIDE.width).set(width);
-    word(SIDE.height).set(height);
+    word(SIDE.width).i32(4).op("i32.mul").set(bytes);
     f.range(i, 0, count, 1, () => {
       f.get(segments).memory("i32.load", 4);
-      word(SIDE.pad).op("i32.sub").tee(top).i32(0).get(top).i32(0).op("i32.gt_s", "select").set(y);
-      f.get(top, segments).memory("i32.load", 8).op("i32.add").tee(end).get(height, end, height);
-      f.op("i32.lt_s", "select").set(end);
+      word(SIDE.pad).op("i32.sub").set(top);
       f.get(source, segments).memory("i32.load", 0);
-      word(SIDE.channels).op("i32.mul").get(channel).op("i32.add").get(height).op("i32.mul");
-      f.get(y).op("i32.add").get(width).op("i32.mul").i32(4).op("i32.mul", "i32.add").set(src);
-      f.get(buffer, segments).memory("i32.load", 12).op("i32.add").get(y, top).op("i32.sub");
-      f.get(rowBytes).op("i32.mul", "i32.add");
+      word(SIDE.channels).op("i32.mul").get(channel).op("i32.add");
+      word(SIDE.height).op("i32.mul").get(bytes).op("i32.mul", "i32.add").set(plane);
+      f.get(buffer, segments).memory("i32.load", 12).op("i32.add");
       word(SIDE.pad).i32(4).op("i32.mul", "i32.add").set(dst);
-      f.range(y, y, end, 1, () => {
-        f.get(src, dst, width).call(copyRow);
-        f.get(src, width).i32(4).op("i32.mul", "i32.add").set(src);
-        f.get(dst, rowBytes).op("i32.add").set(dst);
+      f.get(segments).memory("i32.load", 8).set(turn);
+      f.loop((again) => {
+        rows.forEach((row, r) => {
+          f.get(top).i32(r).op("i32.add").tee(y).get(bytes).op("i32.mul").get(plane);
+          f.op("i32.add").get(zeros, y);
+          word(SIDE.height).op("i32.lt_u", "select").set(row);
+        });
+        f.get(bytes).i32(16).op("i32.lt_u").if(() => {
+          const mask = f.local("v128");
+          f.i32x4(0, 1, 2, 3);
+          word(SIDE.width).op("i32x4.splat", "i32x4.lt_s").set(mask).i32(0).set(at);
+          vector((x) => f.get(x, mask).op("v128.and").set(x));
+          f.release(mask);
+        }, () => {
+          const last = f.local("i32");
+          f.get(bytes).i32(16).op("i32.sub").set(last);
+          f.range(at, 0, last, 16, () => vector());
+          f.get(last).set(at).release(last);
+          vector();
+        });
+        f.get(top).i32(4).op("i32.add").set(top);
+        f.get(dst, rowBytes).i32(TILE_ROWS).op("i32.mul", "i32.add").set(dst);
+        f.get(turn).i32(1).op("i32.sub").tee(turn).brIf(again);
       });
       f.get(segments).i32(ENTRY).op("i32.add").set(segments);
     });

@@ -5,8 +5,9 @@
  * "Fast Algorithms for Convolutional Neural Networks", 2016; points 0, ±a, ±b, ∞), the gradient of
  * the weights is Gᵀ[(A dY Aᵀ) ⊙ (Bᵀ d B)]G over the same tiles: five maps serve all three passes.
  *
- * A two-dimensional map is two passes over rows and columns with 36 vectors in between, which do not
- * fit the registers: they go through a buffer in the L1 cache.
+ * A two-dimensional map is two passes. Down the columns of the input, whole rows of pixels are mapped
+ * at once (`winograd_tiles.ts`). To the output and of the filters, the 36 vectors in between do not fit
+ * the registers: they go through a buffer in the L1 cache.
  *
  * @module
  */
@@ -171,58 +172,48 @@ export function emitColumns(
   }
 }
 
-/** Stores column j of 6 values at `dst + (6 i + j)·stride`. `dst` moves on from column to column. */
-function emitScatter(
-  f: FunctionBuilder,
-  dst: Local,
-  stride: Local,
-  stride6: Local,
-  y: Local[],
-): void {
-  const at = f.local("i32");
-  f.get(dst).set(at);
-  y.forEach((value, i) => {
-    f.get(at, value).memory("v128.store", 0, 2);
-    if (i < y.length - 1) f.get(at, stride6).op("i32.add").set(at);
-  });
-  f.get(dst, stride).op("i32.add").set(dst);
-  f.release(at);
-}
-
 /**
- * Defines `(p0, p1, p2, p3, rowBytes, buffer, dst, stride)`: the tiles at four addresses to
- * `dst + point·stride`, one lane each.
+ * Defines `(p0, p1, p2, p3, rowBytes, dst, stride)`: the tiles at four addresses, six rows each that
+ * are mapped already down the columns, to `dst + point·stride`, one lane each.
  *
  * @param m The module; must import the memory.
- * @param size 6 for the input, 4 for the output's gradient.
+ * @param size Columns of a tile: 6 for the input, 4 for the output's gradient.
  * @returns A handle.
  */
 export function emitTileTransform(m: ModuleBuilder, size: 4 | 6): FunctionHandle {
   const map = size === 6 ? inputMap : gradientMap;
-  return m.func({ params: Array.from({ length: 8 }, () => "i32" as const) }, (f) => {
-    const [p0, p1, p2, p3, rowBytes, buffer, dst, stride] = f.parameters(8);
-    const stride6 = f.local("i32");
+  return m.func({ params: Array.from({ length: 7 }, () => "i32" as const) }, (f) => {
+    const [p0, p1, p2, p3, rowBytes, dst, stride] = f.parameters(7);
     const pointers = [p0, p1, p2, p3];
-    f.get(stride).i32(6).op("i32.mul").set(stride6);
-    emitRows(f, buffer, size, map, (row) => {
+    for (let row = 0; row < 6; row++) {
       if (row > 0) { for (const p of pointers) f.get(p, rowBytes).op("i32.add").set(p); }
-      const [x, y] = [f.locals("v128", 4), f.locals("v128", 4)];
-      pointers.forEach((p, l) => f.get(p).memory("v128.load", 0, 2).set(x[l]!));
-      emitTranspose4(f, x, y);
-      f.release(...x);
-      if (size === 4) return y;
-      const [u, v, c4, c5] = f.locals("v128", 4);
-      const pair = (a: Local, b: Local) =>
-        f.get(a).memory("v128.load64_zero", 16, 2).get(b).memory("v128.load64_zero", 16, 2)
-          .shuffle32(0, 4, 1, 5);
-      pair(p0, p1).set(u);
-      pair(p2, p3).set(v);
-      f.get(u, v).shuffle32(0, 1, 4, 5).set(c4).get(u, v).shuffle32(2, 3, 6, 7).set(c5);
-      f.release(u, v);
-      return [...y, c4, c5];
-    });
-    emitColumns(f, buffer, size, 6, map, (_, y) => emitScatter(f, dst, stride, stride6, y));
+      const x = loadColumns(f, pointers, size);
+      const y = map(f, x);
+      for (const value of y) {
+        f.get(dst, value).memory("v128.store", 0, 2).get(dst, stride).op("i32.add").set(dst);
+      }
+      f.release(...x, ...y);
+    }
   });
+}
+
+/** A row of four tiles as columns, one tile per lane. */
+function loadColumns(f: FunctionBuilder, pointers: readonly Local[], size: 4 | 6): Local[] {
+  const [p0, p1, p2, p3] = pointers as [Local, Local, Local, Local];
+  const [x, y] = [f.locals("v128", 4), f.locals("v128", 4)];
+  pointers.forEach((p, l) => f.get(p).memory("v128.load", 0, 2).set(x[l]!));
+  emitTranspose4(f, x, y);
+  f.release(...x);
+  if (size === 4) return y;
+  const [u, v, c4, c5] = f.locals("v128", 4);
+  const pair = (a: Local, b: Local) =>
+    f.get(a).memory("v128.load64_zero", 16, 2).get(b).memory("v128.load64_zero", 16, 2)
+      .shuffle32(0, 4, 1, 5);
+  pair(p0, p1).set(u);
+  pair(p2, p3).set(v);
+  f.get(u, v).shuffle32(0, 1, 4, 5).set(c4).get(u, v).shuffle32(2, 3, 6, 7).set(c5);
+  f.release(u, v);
+  return [...y, c4, c5];
 }
 
 /**
