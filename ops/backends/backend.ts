@@ -88,4 +88,6 @@ export interface Backend {
   trim(): number;
   /** When set, called with the time of every kernel (slows the device down). */
   onTiming: ((timing: KernelTiming) => void) | undefined;
+  /** When set, called with the code generated for a kernel: WGSL, or a module in base64. */
+  onSource: ((label: string, source: string) => void) | undefined;
 }

@@ -18,6 +18,9 @@ export function printKernels(backend: Backend): void {
   debug(1, () => `device ${backend.name}: ${backend.description}`);
   backend.onTiming = ({ label, milliseconds }: KernelTiming) =>
     debug(1, () => `${milliseconds.toFixed(3).padStart(9)} ms  ${label}`);
+  if (debugLevel() >= 4) {
+    backend.onSource = (label, source) => debug(4, () => `source of ${label}:\n${source}`);
+  }
 }
 
 /** Runs a plan with lines that name its steps and their rates; timings come in the steps' order. */

@@ -30,6 +30,7 @@ class ReferenceBackend implements Backend {
   readonly name = "reference";
   readonly description = "float64 oracle";
   onTiming: ((timing: KernelTiming) => void) | undefined = undefined;
+  onSource: ((label: string, source: string) => void) | undefined;
   readonly #kernels: Map<string, ReferenceKernel> = new Map();
   #live = 0;
   #peak = 0;

@@ -45,6 +45,7 @@ const ARGUMENT_WORDS = 256;
 class WasmBackend implements Backend {
   readonly name = "cpu" as const;
   onTiming: ((timing: KernelTiming) => void) | undefined = undefined;
+  onSource: ((label: string, source: string) => void) | undefined = undefined;
   readonly #machine: Machine;
   readonly #cache = new Map<string, Compiled>();
   readonly #arguments: number;
@@ -174,7 +175,15 @@ class WasmBackend implements Backend {
     });
     if (missing.size > 0) {
       const { memory, pool } = this.#machine;
-      const programs = compileKernels([...missing.values()], memory, pool);
+      const programs = compileKernels(
+        [...missing.values()],
+        memory,
+        pool,
+        !this.onSource ? undefined : (bytes) => {
+          const label = [...missing.values()].map(labelOf).join(" ");
+          this.onSource?.(label, btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join("")));
+        },
+      );
       [...missing].forEach(([key, kernel], i) => {
         this.#cache.set(key, { kernel, key, program: programs[i]!, bound: [] });
       });

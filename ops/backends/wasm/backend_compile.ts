@@ -70,12 +70,14 @@ function loadDirect(pass: KernelPass, memory: WasmMemory): Direct {
  * @param kernels What to compile.
  * @param memory Memory that they run in.
  * @param pool Threads that run them.
+ * @param onModule Told the bytes of the module.
  * @returns A program per kernel.
  */
 export function compileKernels(
   kernels: readonly Kernel[],
   memory: WasmMemory,
   pool: WorkerPool,
+  onModule?: ((bytes: Uint8Array) => void) | undefined,
 ): Program[] {
   const lowered = kernels.map((kernel) => lower(kernel, memory, pool.threads));
   const module = new CodeModule(memory.moduleOptions);
@@ -89,7 +91,12 @@ export function compileKernels(
       return { pass, name };
     })
   );
-  const loaded = names.length > 0 ? pool.load(module.builder.build(), names) : [];
+  let loaded: number[] = [];
+  if (names.length > 0) {
+    const bytes = module.builder.build();
+    onModule?.(bytes);
+    loaded = pool.load(bytes, names);
+  }
   return lowered.map(({ scratch }, i) => ({
     scratch,
     passes: pending[i]!.map((item) => {

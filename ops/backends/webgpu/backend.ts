@@ -120,6 +120,14 @@ export class WebgpuBackend implements Backend {
     this.#queue.onTiming = hear;
   }
 
+  get onSource(): ((label: string, source: string) => void) | undefined {
+    return this.#pipelines.onSource;
+  }
+
+  set onSource(hear: ((label: string, source: string) => void) | undefined) {
+    this.#pipelines.onSource = hear;
+  }
+
   /** Pipelines compiled so far and the time they took. */
   get compileStatistics(): CompileStatistics {
     return this.#pipelines.statistics;

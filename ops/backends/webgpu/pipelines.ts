@@ -29,6 +29,8 @@ export class PipelineCache {
   readonly #pipelines = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   #milliseconds = 0;
+  /** Told the text of each shader. */
+  onSource: ((label: string, source: string) => void) | undefined;
 
   /** Starts empty. */
   constructor(device: GPUDevice, facts: DeviceFacts, failures: Failures) {
@@ -66,6 +68,7 @@ export class PipelineCache {
     const groupLayout = this.#layout(written, uniform);
     const code = step.generate(layout);
     const label = step.label;
+    this.onSource?.(label, code);
     this.#device.pushErrorScope("validation");
     const module = this.#device.createShaderModule({ label, code });
     const gpu = this.#device.createComputePipeline({
