@@ -74,4 +74,6 @@ export type { DType, TypedArray } from "./ir/dtype.ts";
 export type { DeviceName } from "./backends/backend.ts";
 export { compile, type CompiledFunction, type CompileOptions, hostScalar } from "./compiled.ts";
 export * from "./memory.ts";
-export { gruSequence, lstmSequence, rnnSequence } from "./recurrent.ts";
+export { gruSequence } from "./gru.ts";
+export { lstmSequence } from "./lstm.ts";
+export { rnnSequence } from "./rnn.ts";

@@ -12,6 +12,7 @@
  * | `job` | kernel, args, tasks, grain, units of the present job |
  * | `published` | number of modules published |
  * | `quit`, `error` | order to leave; 1 after a trap in a worker |
+ * | `mayWait`, `waiting` | whether the main thread can sleep (in a page it cannot); whether it does |
  * | `slot[thread]` | units claimed and not reported; claim held while a module is loaded |
  *
  * A thread claims a unit by decrementing `units`. A positive old value is a claim, and as long as
@@ -38,7 +39,9 @@ export const CONTROL = {
   published: 640,
   firstModule: 644,
   quit: 648,
+  mayWait: 652,
   ready: 768,
+  waiting: 832,
   error: 896,
   errorLength: 900,
   errorText: 904,
@@ -49,6 +52,15 @@ export const CONTROL = {
 
 /** Offsets in a job: of a list (16 bytes each) and, with `units`, in the control block. */
 export const JOB = { kernel: 0, args: 4, tasks: 8, grain: 12, size: 16, units: 16 } as const;
+
+/**
+ * Turns after which the main thread sleeps until the last unit is finished, about 2.5 ns each. A
+ * unit of a large kernel takes up to 400 µs, and then waking costs more than waiting; a worker that
+ * was put aside for another process does not come back before this thread leaves its processor.
+ */
+const WAIT_SPINS = 200_000;
+/** Nanoseconds after which it looks again, whatever happened. */
+const WAIT_TIME = 2_000_000;
 
 /** Why `work` returned. */
 export const REASON = { load: 1, quit: 2 } as const;
@@ -110,8 +122,33 @@ function emitClaims(
 }
 
 function emitReport(f: FunctionBuilder, control: Local, slot: Local): void {
-  f.get(control, slot).memory("i32.load").memory("i32.atomic.rmw.sub", CONTROL.pending).op("drop");
+  f.get(control, slot).memory("i32.load").memory("i32.atomic.rmw.sub", CONTROL.pending);
+  f.get(slot).memory("i32.load").op("i32.eq").if(() => {
+    // Either the main thread sees that nothing is pending, or we see that it sleeps.
+    f.get(control).memory("i32.atomic.load", CONTROL.waiting).if(() => {
+      f.get(control).i32(1).memory("memory.atomic.notify", CONTROL.pending).op("drop");
+    });
+  });
   f.get(slot).i32(0).memory("i32.store");
+}
+
+/** Until nothing of the present job is pending. */
+function emitWait(f: FunctionBuilder, control: Local): void {
+  const [spins, pending] = f.locals("i32", 2);
+  f.i32(WAIT_SPINS).set(spins);
+  f.block((done) =>
+    f.loop((again) => {
+      f.get(control).memory("i32.atomic.load", CONTROL.pending).tee(pending);
+      f.op("i32.eqz").brIf(done);
+      f.get(spins).i32(1).op("i32.sub").tee(spins).brIf(again);
+      f.i32(1).set(spins).get(control).memory("i32.load", CONTROL.mayWait).op("i32.eqz");
+      f.brIf(again);
+      f.get(control).i32(1).memory("i32.atomic.store", CONTROL.waiting);
+      f.get(control, pending).i64(WAIT_TIME).memory("memory.atomic.wait32", CONTROL.pending);
+      f.op("drop").get(control).i32(0).memory("i32.atomic.store", CONTROL.waiting).br(again);
+    })
+  );
+  f.release(spins, pending);
 }
 
 /** `replay(control, list, count)`: runs a list of jobs, each after the one before. */
@@ -136,7 +173,7 @@ function emitReplay(m: ModuleBuilder, unit: FunctionHandle): void {
           emitPublish(f, control, job, tasks, grain);
           emitClaims(f, unit, control, slot, zero, claim);
           emitReport(f, control, slot);
-          f.loop((wait) => f.get(control).memory("i32.atomic.load", CONTROL.pending).brIf(wait));
+          emitWait(f, control);
           f.get(control).memory("i32.atomic.load", CONTROL.error).brIf(end);
         });
         f.get(job).i32(JOB.size).op("i32.add").set(job);

@@ -52,6 +52,15 @@ export function hardwareThreads(): number {
   return navigator?.hardwareConcurrency ?? nodeModule("node:os")?.availableParallelism?.() ?? 1;
 }
 
+/** Whether this thread may sleep until another wakes it: not the main one of a page. */
+export function mayWait(): boolean {
+  try {
+    return Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1) === "not-equal";
+  } catch {
+    return false;
+  }
+}
+
 /**
  * The thread's script: instantiates the driver, then works, loading modules when told. A record of
  * a module is: next record, first table index, length of the JSON list of export names, length of

@@ -21,7 +21,7 @@
 
 import type { WasmMemory } from "./memory.ts";
 import { CONTROL, driverModule, JOB } from "./driver.ts";
-import { hardwareThreads, startThread } from "./threads.ts";
+import { hardwareThreads, mayWait, startThread } from "./threads.ts";
 import type { Thread } from "./threads.ts";
 
 /** One kernel over one set of arguments. */
@@ -77,6 +77,7 @@ export class WorkerPool {
     const bytes = CONTROL.slots + CONTROL.slotSize * this.threads;
     this.#control = memory.alloc(bytes);
     memory.view(this.#control, bytes, "u8").fill(0);
+    memory.view(this.#control + CONTROL.mayWait, 1, "i32")[0] = mayWait() ? 1 : 0;
     this.#lastLink = this.#control + CONTROL.firstModule;
     this.#driver = driverModule(memory.shared);
     this.#replay = this.#instantiate(this.#driver).replay as unknown as Replay;
