@@ -1,16 +1,22 @@
 /** `compile`: a function of tensors, traced once per input shapes and replayed as a plan. */
 import { isDetectingAnomaly } from "./anomaly.ts";
-import { isGradEnabled } from "./grad_mode.ts";
-import { core, isContiguous, makeTensor, wholeTensor } from "./base.ts";
+import { wholeTensor } from "./base.ts";
 import type { Backend } from "./backends/backend.ts";
 import { shapeText, stateError } from "./check.ts";
 import { backendOr } from "./compile/devices.ts";
 import { Replay } from "./compile/replay.ts";
-import { allocateStorage, type Storage } from "./compile/storage.ts";
+import type { Storage } from "./compile/storage.ts";
 import { currentTrace, Trace, withTrace } from "./compile/trace.ts";
-import { fromValues } from "./create.ts";
-import type { PackNode, Value } from "./ir/graph.ts";
-import { sizeOf } from "./ir/kernel.ts";
+import { type GradientEffect, gradientGuards, keepGradients } from "./compiled_gradients.ts";
+import {
+  build,
+  flattenArguments,
+  replaceTensors,
+  ResultCollector,
+  resultShapes,
+  type Template,
+} from "./compiled_values.ts";
+import type { Value } from "./ir/graph.ts";
 import type { Tensor } from "./tensor.ts";
 import { contiguous } from "./view.ts";
 
@@ -31,21 +37,6 @@ export interface CompiledFunction<A extends unknown[], R> {
   dispose(): void;
 }
 
-/** Result of the function with each tensor replaced by a number: its place among the results. */
-type Template =
-  | { readonly kind: "result"; readonly index: number; readonly shape: readonly number[] }
-  | { readonly kind: "handle"; readonly tensor: Tensor }
-  | { readonly kind: "list"; readonly items: readonly Template[] }
-  | { readonly kind: "record"; readonly entries: readonly (readonly [string, Template])[] }
-  | { readonly kind: "nothing"; readonly value: undefined | null };
-
-/** What happens to `grad` of a tensor after a replay. */
-interface GradientEffect {
-  readonly holder: Tensor;
-  /** The tensor that holds it, or nothing when it was cleared. */
-  readonly after: Tensor | undefined;
-}
-
 /** Gradients of arguments: results that are added to `grad` of the argument. */
 interface ArgumentGradient {
   readonly argument: number;
@@ -61,204 +52,6 @@ interface Variant {
 }
 
 const WARN_ABOVE = 8;
-
-interface Arguments {
-  readonly tensors: Tensor[];
-  readonly key: string;
-}
-
-function isTensor(x: unknown): x is Tensor {
-  return x instanceof core().Tensor;
-}
-
-/** Lists the tensors in nested arguments and describes everything else in the key. */
-function flattenArguments(name: string, args: readonly unknown[]): Arguments {
-  const tensors: Tensor[] = [];
-  let key = `${isGradEnabled()}`;
-  function walk(x: unknown): void {
-    if (isTensor(x)) {
-      tensors.push(x);
-      key += `T${x.device}:${x.dtype}:${x.shape.join(",")}:${x.requiresGrad};`;
-    } else if (Array.isArray(x)) {
-      key += "[";
-      for (const item of x) walk(item);
-      key += "]";
-    } else if (typeof x === "object" && x !== null) {
-      if (Object.getPrototypeOf(x) !== Object.prototype) {
-        throw stateError(
-          name,
-          `an argument is a ${x.constructor?.name ?? "class instance"}`,
-          "pass tensors, numbers, strings, and arrays or plain objects of them; let the function capture the rest",
-        );
-      }
-      key += "{";
-      for (const [field, value] of Object.entries(x)) {
-        key += `${JSON.stringify(field)}:`;
-        walk(value);
-      }
-      key += "}";
-    } else if (typeof x === "function" || typeof x === "symbol") {
-      throw stateError(name, `an argument is a ${typeof x}`, "let the function capture it");
-    } else key += `${typeof x}:${Object.is(x, -0) ? "-0" : String(x)};`;
-  }
-  walk(args);
-  return { tensors, key };
-}
-
-/** The same nested arguments with each tensor replaced. */
-function replaceTensors(x: unknown, replace: () => Tensor): unknown {
-  if (isTensor(x)) return replace();
-  if (Array.isArray(x)) return x.map((item) => replaceTensors(item, replace));
-  if (typeof x === "object" && x !== null) {
-    return Object.fromEntries(
-      Object.entries(x).map(([field, value]) => [field, replaceTensors(value, replace)]),
-    );
-  }
-  return x;
-}
-
-function wholeValue(trace: Trace, x: Tensor): Value {
-  const covers = x.offset === 0 && isContiguous(x) && x.storage.size === sizeOf(x.shape);
-  const y = covers ? x : contiguous(x, true);
-  return trace.valueOf(y.storage);
-}
-
-class ResultCollector {
-  readonly values: Value[] = [];
-  readonly #name: string;
-  readonly #trace: Trace;
-
-  constructor(name: string, trace: Trace) {
-    this.#name = name;
-    this.#trace = trace;
-  }
-
-  add(x: Tensor): number {
-    return this.values.push(wholeValue(this.#trace, x)) - 1;
-  }
-
-  template(x: unknown): Template {
-    if (x === undefined || x === null) return { kind: "nothing", value: x };
-    if (isTensor(x)) {
-      if (x.storage.buffer) return { kind: "handle", tensor: x };
-      return { kind: "result", index: this.add(x), shape: x.shape };
-    }
-    if (x instanceof Promise) {
-      throw stateError(
-        this.#name,
-        "the function returned a promise",
-        "compile a synchronous function and await its results outside",
-      );
-    }
-    if (Array.isArray(x)) return { kind: "list", items: x.map((item) => this.template(item)) };
-    if (typeof x === "object" && Object.getPrototypeOf(x) === Object.prototype) {
-      const entries = Object.entries(x).map(([k, v]) => [k, this.template(v)] as const);
-      return { kind: "record", entries };
-    }
-    throw stateError(
-      this.#name,
-      `the function returned ${
-        typeof x === "object" ? "a class instance" : `the ${typeof x} ${String(x)}`
-      }, which would stay the same on every call`,
-      "return tensors, or arrays and plain objects of them",
-    );
-  }
-}
-
-function build(template: Template, results: readonly Tensor[]): unknown {
-  switch (template.kind) {
-    case "result":
-      return results[template.index];
-    case "handle":
-      return template.tensor;
-    case "nothing":
-      return template.value;
-    case "list":
-      return template.items.map((item) => build(item, results));
-    case "record":
-      return Object.fromEntries(template.entries.map(([k, t]) => [k, build(t, results)]));
-  }
-}
-
-/** The pack that lays a gradient beside the others, and where in it the gradient lies. */
-function packOf(trace: Trace, value: Value): { node: PackNode; offset: number } | undefined {
-  for (const node of trace.nodes) {
-    if (node.kind !== "pack") continue;
-    const at = node.inputs.indexOf(value);
-    if (at >= 0) return { node, offset: node.offsets[at]! };
-  }
-  return undefined;
-}
-
-/**
- * Gradients that the function leaves in `grad` get arrays that live on. Where a pack holds them (the
- * optimizer's flat gradient) they become views of it, so that keeping them costs no copy.
- */
-function keepGradients(trace: Trace): GradientEffect[] {
-  const effects: GradientEffect[] = [];
-  const packs = new Map<PackNode, Storage>();
-  const shared = new Map<Storage, Storage>();
-  for (const [holder, before] of trace.gradients) {
-    const tensor = holder as Tensor;
-    const after = tensor.grad;
-    if (after === before || (after && after.storage.buffer)) continue;
-    if (!after) {
-      effects.push({ holder: tensor, after });
-      continue;
-    }
-    if (after.storage.size > after.numel && isContiguous(after)) {
-      effects.push({ holder: tensor, after: viewOfShared(trace, shared, after) });
-      continue;
-    }
-    const value = wholeValue(trace, after);
-    const pack = packOf(trace, value);
-    const keep = pack
-      ? viewOfPack(trace, packs, pack, after)
-      : ownArray(trace, value, after, before as Tensor | undefined);
-    effects.push({ holder: tensor, after: keep });
-  }
-  return effects;
-}
-
-/** Gradients that are views of one array (clipped ones) stay views of it. */
-function viewOfShared(trace: Trace, shared: Map<Storage, Storage>, after: Tensor): Tensor {
-  let storage = shared.get(after.storage);
-  if (!storage) {
-    storage = allocateStorage(trace.backend, after.dtype, after.storage.size);
-    trace.adopt(storage, trace.valueOf(after.storage));
-    shared.set(after.storage, storage);
-  }
-  return makeTensor(storage, after);
-}
-
-function viewOfPack(
-  trace: Trace,
-  packs: Map<PackNode, Storage>,
-  { node, offset }: { node: PackNode; offset: number },
-  after: Tensor,
-): Tensor {
-  let storage = packs.get(node);
-  if (!storage) {
-    storage = allocateStorage(trace.backend, after.dtype, sizeOf(node.outputs[0].shape));
-    trace.adopt(storage, node.outputs[0]);
-    packs.set(node, storage);
-  }
-  const whole = wholeTensor(storage, [storage.size]);
-  const flat = whole.slice(0, offset, offset + sizeOf(after.shape));
-  return flat.reshape(after.shape);
-}
-
-function ownArray(trace: Trace, value: Value, after: Tensor, before: Tensor | undefined): Tensor {
-  const reusable = before?.storage.buffer && isContiguous(before) && before.offset === 0 &&
-    before.storage.size === sizeOf(after.shape) && before.dtype === after.dtype;
-  if (reusable) {
-    trace.assign(before.storage, value);
-    return before;
-  }
-  const storage = allocateStorage(trace.backend, after.dtype, sizeOf(after.shape));
-  trace.adopt(storage, value);
-  return wholeTensor(storage, after.shape);
-}
 
 function traceVariant<A extends unknown[], R>(
   name: string,
@@ -309,27 +102,6 @@ function traceVariant<A extends unknown[], R>(
 function stayed(storage: Storage): () => boolean {
   const { moves } = storage;
   return () => storage.moves === moves;
-}
-
-function gradientGuards(trace: Trace, proxies: readonly Tensor[]): (() => boolean)[] {
-  const guards: (() => boolean)[] = [];
-  for (const [holder, before] of trace.gradients) {
-    const tensor = holder as Tensor;
-    if (proxies.includes(tensor)) continue;
-    const read = (before as Tensor | undefined)?.storage;
-    // A gradient that was replaced without being read does not matter.
-    if (read && read.traced?.trace === trace.number) {
-      guards.push(() => tensor.grad?.storage === read);
-    } else if (!read) {
-      guards.push(() => !gradientMattered(trace, tensor) || tensor.grad === undefined);
-    }
-  }
-  return guards;
-}
-
-/** Whether the function reads `grad` before it writes it; clearing it first makes it irrelevant. */
-function gradientMattered(trace: Trace, tensor: Tensor): boolean {
-  return !trace.clearedGradients.has(tensor);
 }
 
 function refuseWrittenArguments(
@@ -439,81 +211,4 @@ function replayVariant(variant: Variant, tensors: readonly Tensor[]): unknown {
     holder.grad = holder.grad ? holder.grad.add(gradient) : gradient;
   }
   return build(variant.template, results);
-}
-
-function resultShapes(
-  template: Template,
-  shapes = new Map<number, readonly number[]>(),
-): Map<number, readonly number[]> {
-  if (template.kind === "result") shapes.set(template.index, template.shape);
-  if (template.kind === "list") { for (const item of template.items) resultShapes(item, shapes); }
-  if (template.kind === "record") {
-    for (const [, item] of template.entries) resultShapes(item, shapes);
-  }
-  return shapes;
-}
-
-let hostScalarCount = 0;
-
-/**
- * A number of the host as a 0-dimensional float32 tensor that a compiled plan reads anew at each
- * replay (a learning rate that a scheduler changes), instead of freezing it.
- *
- * @param read Gives the current value.
- * @param options Device of the tensor.
- * @returns A scalar.
- */
-export function hostScalar(
-  read: () => number,
-  options: { like?: Tensor | undefined } = {},
-): Tensor {
-  const trace = currentTrace();
-  const backend = options.like?.storage.backend ?? trace?.backend ?? backendOr(undefined);
-  if (!trace || trace.backend !== backend) return fromValues([read()], [], "float32", backend);
-  const key = `host scalar ${hostScalarCount++}`;
-  const value = trace.hostInput(key, "float32", [], () => Float32Array.of(read()));
-  return wholeTensor(trace.storageOf(value), []);
-}
-
-/** Most scalars that share one array. */
-const SCALARS_PER_ARRAY = 16;
-
-/**
- * Scalars like those of `hostScalar` that share one array of the plan, so that a kernel which reads
- * many of them binds one buffer.
- */
-export class HostScalars {
-  readonly #like: Tensor;
-  #reads: (() => number)[] = [];
-  #array: Tensor | undefined;
-
-  /** @param like A tensor on the same device. */
-  constructor(like: Tensor) {
-    this.#like = like;
-  }
-
-  /**
-   * One more scalar.
-   *
-   * @param read Gives the current value.
-   * @returns A 0-dimensional float32 tensor.
-   */
-  add(read: () => number): Tensor {
-    const trace = currentTrace();
-    const { backend } = this.#like.storage;
-    if (!trace || trace.backend !== backend) return hostScalar(read, { like: this.#like });
-    if (!this.#array || this.#reads.length === SCALARS_PER_ARRAY) {
-      const reads: (() => number)[] = [];
-      const produce = () => {
-        const values = new Float32Array(SCALARS_PER_ARRAY);
-        for (const [i, value] of reads.entries()) values[i] = value();
-        return values;
-      };
-      const key = `host scalars ${hostScalarCount++}`;
-      const value = trace.hostInput(key, "float32", [SCALARS_PER_ARRAY], produce);
-      this.#array = wholeTensor(trace.storageOf(value), [SCALARS_PER_ARRAY]);
-      this.#reads = reads;
-    }
-    return this.#array.select(0, this.#reads.push(read) - 1);
-  }
 }

@@ -8,7 +8,8 @@ import {
   withoutPadding,
 } from "../ops/arena.ts";
 import { rangeError, ShapeError, shapeText, stateError } from "../ops/check.ts";
-import { compile, hostScalar } from "../ops/compiled.ts";
+import { compile } from "../ops/compiled.ts";
+import { hostScalar } from "../ops/host_scalar.ts";
 import { afterStep } from "../ops/guard.ts";
 import { assign } from "../ops/inplace.ts";
 

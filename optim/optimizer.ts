@@ -1,6 +1,7 @@
 import { noGrad, type Tensor } from "../ops/mod.ts";
 import { rangeError, stateError } from "../ops/check.ts";
-import { compile, HostScalars } from "../ops/compiled.ts";
+import { compile } from "../ops/compiled.ts";
+import { HostScalars } from "../ops/host_scalar.ts";
 import { guarded } from "../ops/guard.ts";
 import { Bucket, type RuleTensors, type StatePlan, type Updated } from "./_bucket.ts";
 import { pythonName, scriptName } from "./_names.ts";
