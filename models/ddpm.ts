@@ -48,11 +48,14 @@ import { Diffusion, type Prediction, type Variance } from "./ddpm/diffusion.ts";
 import { evaluate, Judge } from "./ddpm/evaluate.ts";
 import { asFloats, openImages } from "./ddpm/images.ts";
 import { Painter } from "./ddpm/paint.ts";
-import { Prompts, SLOTS, type TextFile } from "./ddpm/prompts.ts";
+import { Prompts, SLOTS } from "./ddpm/prompts.ts";
 import {
   CHARTS,
   drawSamples,
+  fromSettings,
   type Learner,
+  loadModel,
+  loadPrompts,
   loadRun,
   QUARTERS,
   readSums,
@@ -69,7 +72,6 @@ import { Interrupt } from "./kit/interrupt.ts";
 import { runMain } from "./kit/main.ts";
 import { Progress } from "./kit/progress.ts";
 import { findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
-import { loadWeights } from "./kit/state.ts";
 
 // ---------------------------------------------------------------------------------------- settings
 
@@ -85,7 +87,7 @@ const config = {
   zeroTerminalSnr: false,
   prediction: "v",
   variance: "fixed-small",
-  minSnr: 5,
+  minSnr: 0,
   width: 32,
   multipliers: [1, 2, 2] as readonly number[],
   blocks: 1,
@@ -97,10 +99,10 @@ const config = {
   textLayers: 2,
   textHeads: 4,
   conditionDropout: 0.1,
-  steps: 5000,
+  steps: 4000,
   batchSize: 32,
-  lr: 1e-3,
-  warmup: 200,
+  lr: 2e-3,
+  warmup: 100,
   weightDecay: 0.01,
   clip: 1,
   ema: 0.999,
@@ -205,11 +207,13 @@ export class Ddpm extends nn.Module {
 function diffusionOf(settings: Config): Diffusion {
   const { schedule, diffusionSteps, zeroTerminalSnr, prediction, variance, minSnr } = settings;
   const beta = betasOf(schedule as ScheduleName, diffusionSteps, { zeroTerminalSnr });
-  return new Diffusion(new Process(beta), {
-    prediction: prediction as Prediction,
-    variance: variance as Variance,
-    minSnr,
-  });
+  return fromSettings(() =>
+    new Diffusion(new Process(beta), {
+      prediction: prediction as Prediction,
+      variance: variance as Variance,
+      minSnr,
+    })
+  );
 }
 
 // ---------------------------------------------------------------------------------------- training
@@ -224,7 +228,7 @@ function lrAt(step: number, settings: Config): number {
 
 function learnerOf(settings: Config, prompts: Prompts): Learner & { model: Ddpm } {
   const { lr, weightDecay, ema: decay } = settings;
-  const model = new Ddpm(settings, prompts);
+  const model = fromSettings(() => new Ddpm(settings, prompts));
   const optimizer = new optim.AdamW(model.parameters(), { lr, betas: [0.9, 0.99], weightDecay });
   return { model, optimizer, ema: new optim.EMA(model, { decay }) };
 }
@@ -417,13 +421,12 @@ async function openModel(parsed: Parsed<Config>, name = ""): Promise<Opened> {
   if (dryRun) settings.sampleSteps = 2;
   checkSampleSteps(settings);
   await openDevice(settings.device);
-  const text = JSON.parse(await Deno.readTextFile(`${checkpoint.path}/text.json`)) as TextFile;
-  const prompts = Prompts.load(text);
+  const prompts = await loadPrompts(checkpoint.path);
   for (const key of ["prompt", "negative", "from", "to"] as const) {
     if (parsed.given.has(key)) prompts.check(`--${key}`, settings[key]);
   }
-  const model = new Ddpm(settings, prompts);
-  await loadWeights(`${checkpoint.path}/model.safetensors`, model);
+  const model = fromSettings(() => new Ddpm(settings, prompts));
+  await loadModel(checkpoint.path, model);
   model.eval();
   const diffusion = diffusionOf(settings);
   const painter = new Painter(model, prompts, diffusion, settings);

@@ -77,6 +77,9 @@ export async function openImages(
   note: (text: string) => void = console.error,
 ): Promise<LabeledSet> {
   const { data, dataFolder, imageSize, channels } = settings;
+  if (channels !== 1 && channels !== 3) {
+    throw new UsageError(`--channels: expected 1 or 3, got "${channels}"`);
+  }
   if (data === "folder") return limited(await openFolder(settings, training, note), settings);
   if (data !== "mnist" && dataFolder === "") {
     throw new UsageError(`--data-folder: ${data} needs the folder with its IDX files`);

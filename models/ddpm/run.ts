@@ -10,10 +10,11 @@ import type { AdamW, EMA } from "@tensaurus/core/optim";
 import type { Panel } from "../kit/curves.ts";
 import { encodePng, grid } from "../kit/picture.ts";
 import type { Checkpoint, RunFolder } from "../kit/run_folder.ts";
+import { UsageError } from "../kit/settings.ts";
 import { checkpointFiles, loadCheckpoint, loadWeights } from "../kit/state.ts";
 import { askFor } from "./evaluate.ts";
 import { type Painter, picturesOf } from "./paint.ts";
-import type { Prompts } from "./prompts.ts";
+import { Prompts } from "./prompts.ts";
 
 /** What a run changes as it goes. */
 export interface Learner {
@@ -67,6 +68,54 @@ export async function loadRun(
   ema.loadStateDict(model.stateDict(), Number(progress["emaUpdates"]));
   await loadWeights(`${path}/trained.safetensors`, model);
   return progress["loader"] as LoaderState;
+}
+
+/**
+ * The prompts of a checkpoint.
+ *
+ * @param path Folder of the checkpoint.
+ * @returns The prompts that its model was trained with.
+ * @throws {UsageError} If it is not one of models/ddpm.ts.
+ */
+export async function loadPrompts(path: string): Promise<Prompts> {
+  try {
+    return Prompts.load(JSON.parse(await Deno.readTextFile(`${path}/text.json`)));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new UsageError(`--resume: ${path} is no checkpoint of models/ddpm.ts`);
+  }
+}
+
+/**
+ * The averaged weights of a checkpoint.
+ *
+ * @param path Folder of the checkpoint.
+ * @param model Where to put them.
+ * @throws {UsageError} If they are those of another network.
+ */
+export async function loadModel(path: string, model: Module): Promise<void> {
+  try {
+    await loadWeights(`${path}/model.safetensors`, model);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith("loadStateDict")) throw error;
+    throw new UsageError(`--resume: ${path} does not fit the settings: ${error.message}`);
+  }
+}
+
+/**
+ * Makes something from settings; what refuses them speaks to the user.
+ *
+ * @param make What may throw a `RangeError`.
+ * @returns What was made.
+ * @throws {UsageError} With the same message.
+ */
+export function fromSettings<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(error.message);
+  }
 }
 
 /** Options of {@linkcode drawSamples}. */

@@ -55,7 +55,10 @@ function startAtZero<T extends nn.Linear | nn.Conv2d>(layer: T): T {
   return layer;
 }
 
-/** Two convolutions with the embedding in between; the second starts at 0. */
+/**
+ * Two convolutions; the embedding scales and shifts what lies between them (Dhariwal & Nichol 2021).
+ * The second convolution starts at 0.
+ */
 export class ResidualBlock extends nn.Module {
   norm1: nn.GroupNorm;
   conv1: nn.Conv2d;
@@ -69,7 +72,7 @@ export class ResidualBlock extends nn.Module {
     super();
     this.norm1 = new nn.GroupNorm(options.groups, inChannels);
     this.conv1 = new nn.Conv2d(inChannels, outChannels, 3, { padding: 1 });
-    this.embedding = new nn.Linear(embedding, outChannels);
+    this.embedding = new nn.Linear(embedding, 2 * outChannels);
     this.norm2 = new nn.GroupNorm(options.groups, outChannels);
     this.drop = new nn.Dropout(options.dropout);
     this.conv2 = startAtZero(new nn.Conv2d(outChannels, outChannels, 3, { padding: 1 }));
@@ -80,9 +83,11 @@ export class ResidualBlock extends nn.Module {
 
   /** `[N, Cout, H, W]` from `[N, Cin, H, W]` and the embedding `[N, E]` after its activation. */
   override forward(x: Tensor, embedding: Tensor): Tensor {
-    const shift = this.embedding.forward(embedding).unsqueeze(-1).unsqueeze(-1); // [N, Cout, 1, 1]
-    let h = this.conv1.forward(F.silu(this.norm1.forward(x))).add(shift); // [N, Cout, H, W]
-    h = this.drop.forward(F.silu(this.norm2.forward(h)));
+    const modulation = this.embedding.forward(embedding).unsqueeze(-1).unsqueeze(-1);
+    const [scale, shift] = modulation.chunk(2, 1); // [N, Cout, 1, 1] each
+    let h = this.conv1.forward(F.silu(this.norm1.forward(x))); // [N, Cout, H, W]
+    h = this.norm2.forward(h).mul(scale!.add(1)).add(shift!);
+    h = this.drop.forward(F.silu(h));
     return this.skip.forward(x).add(this.conv2.forward(h)); // [N, Cout, H, W]
   }
 }

@@ -68,10 +68,10 @@ async function losses(folder: string): Promise<[number, number][]> {
   return metrics.filter((m) => m["loss"] !== undefined).map((m) => [m.step, Number(m["loss"])]);
 }
 
-Deno.test("Ddpm has 846,337 parameters in its default form", () => {
+Deno.test("Ddpm has 900,001 parameters in its default form", () => {
   const prompts = Prompts.of([..."0123456789"]);
   const model = new Ddpm(script.config, prompts);
-  assertEquals(model.parameters().reduce((n, p) => n + p.numel, 0), 846_337);
+  assertEquals(model.parameters().reduce((n, p) => n + p.numel, 0), 900_001);
   const ids = tensor(prompts.encodeAll(["seven", ""]), { shape: [2, prompts.length] });
   assertEquals(model.forward(zeros([2, 1, 28, 28]), tensor([0, 999]), ids).shape, [2, 1, 28, 28]);
 });
@@ -129,6 +129,18 @@ Deno.test("ddpm.ts trains, resumes bit for bit, and does what a trained model is
       '"cosinus" (did you mean cosine?)',
     ],
     [["sample", "--width=16"], '--width: the run was started with "8" and cannot go on with "16"'],
+    [
+      ["train", "--resume=", "--prediction=eps", "--zero-terminal-snr", ...SMALL, data],
+      "Diffusion: eps says nothing about an image of which no signal is left (predict v or x0)",
+    ],
+    [
+      ["train", "--resume=", ...SMALL, data, "--image-size=7"],
+      "UNet: imageSize 7 cannot be halved 1 times: multipliers [1, 2]",
+    ],
+    [
+      ["train", "--resume=", ...SMALL, data, "--channels=2"],
+      '--channels: expected 1 or 3, got "2"',
+    ],
     [["inpaint"], "inpaint: name an image, and with --mask a picture of what to paint anew"],
     [["inpaint", "/nowhere.png", "--mask=x.png"], "inpaint: there is no file /nowhere.png"],
     [
@@ -136,7 +148,28 @@ Deno.test("ddpm.ts trains, resumes bit for bit, and does what a trained model is
       "--classifier: no checkpoint in /nowhere (deno run -A models/cnn.ts trains one)",
     ],
   ];
-  const answers = await Promise.all(refusals.map(([args]) => run(...args, resume)));
+  await Deno.mkdir(`${folder}/other/checkpoints/step-000001`, { recursive: true });
+  const other = `${folder}/other/checkpoints/step-000001`;
+  await Deno.writeTextFile(`${other}/step.json`, '{"step":1}');
+  await Deno.copyFile(`${folder}/whole/config.json`, `${folder}/other/config.json`);
+  const foreign = await run("sample", `--resume=${other}`);
+  assertEquals(foreign.stderr.trim(), `--resume: ${other} is no checkpoint of models/ddpm.ts`);
+  const config = JSON.parse(await Deno.readTextFile(`${folder}/whole/config.json`));
+  const wider = JSON.stringify({ ...config, width: 16 });
+  await Deno.writeTextFile(`${folder}/other/config.json`, wider);
+  await Deno.copyFile(`${folder}/whole/model.safetensors`, `${other}/model.safetensors`);
+  await Deno.writeTextFile(
+    `${other}/text.json`,
+    JSON.stringify(Prompts.of(["dark", "light"]).save()),
+  );
+  const misfit = await run("sample", `--resume=${other}`);
+  assertEquals(misfit.code, 2);
+  assertStringIncludes(
+    misfit.stderr,
+    `--resume: ${other} does not fit the settings: loadStateDict`,
+  );
+
+  const answers = await Promise.all(refusals.map(([args]) => run(resume, ...args)));
   for (const [i, [args, message]] of refusals.entries()) {
     assertEquals([answers[i]!.code, answers[i]!.stderr.trim()], [2, message], args.join(" "));
   }
