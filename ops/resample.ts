@@ -4,7 +4,7 @@ import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.
 import { applyTaps, cachedTable, type Tap, type TapTable } from "./taps.ts";
 import type { Tensor } from "./tensor.ts";
 import { padConstant } from "./slice.ts";
-import { permute, reshape } from "./view.ts";
+import { expand, permute, reshape } from "./view.ts";
 
 /** How positions between elements are filled. */
 export type InterpolationMode =
@@ -69,10 +69,17 @@ export function interpolate(x: Tensor, options: InterpolateOptions = {}): Tensor
       input: x.shape,
     });
   }
+  const factorOf = (d: number) => recomputeScaleFactor ? undefined : factors?.[d];
+  if (axis === "nearest" || axis === "nearest-exact") {
+    const repeats = sizes.map((output, d) =>
+      wholeFactor(axis, x.shape[d + 2]!, output, factorOf(d))
+    );
+    if (repeats.every((r) => r !== undefined)) return repeated(x, repeats);
+  }
   let y = x;
   for (let d = 0; d < rank; d++) {
     const input = x.shape[d + 2]!, output = sizes[d]!;
-    const factor = recomputeScaleFactor ? undefined : factors?.[d];
+    const factor = factorOf(d);
     const corners = alignCorners === true;
     if (input === output && (factor === undefined || factor === 1)) continue;
     const key = `${axis}:${input}:${output}:${factor}:${corners}`;
@@ -134,6 +141,30 @@ function nearestPlace(
   const scale = Math.fround(factor === undefined ? input / output : 1 / factor);
   const place = exact ? Math.fround((o + 0.5) * scale) : Math.fround(o * scale);
   return Math.min(Math.floor(place), input - 1);
+}
+
+/** How often each element is repeated, where that is all that happens. */
+function wholeFactor(
+  mode: "nearest" | "nearest-exact",
+  input: number,
+  output: number,
+  factor: number | undefined,
+): number | undefined {
+  const times = output / input;
+  if (!Number.isInteger(times) || times < 1) return undefined;
+  for (let o = 0; o < output; o++) {
+    const place = nearestPlace(mode === "nearest-exact", o, input, output, factor);
+    if (place !== Math.floor(o / times)) return undefined;
+  }
+  return times;
+}
+
+/** Each element along the spatial axes so many times: a view, copied. */
+function repeated(x: Tensor, times: readonly number[]): Tensor {
+  const [batch, channels, ...spatial] = x.shape as [number, number, ...number[]];
+  const apart = reshape(x, [batch, channels, ...spatial.flatMap((s) => [s, 1])]);
+  const wide = expand(apart, [batch, channels, ...spatial.flatMap((s, d) => [s, times[d]!])]);
+  return reshape(wide, [batch, channels, ...spatial.map((s, d) => s * times[d]!)]);
 }
 
 function resampleTable(

@@ -92,15 +92,18 @@ function split(builder: NodeBuilder, space: Space, loop: Loop, part: number): Sp
   return replaceLoops(builder, space, new Map([[loop.axis, value]]), loops);
 }
 
-function mergeable(whole: Iterable<Node>, outer: Loop, inner: Loop): boolean {
-  const pair = (1 << outer.axis) | (1 << inner.axis);
-  for (const x of whole) {
-    if ((x.axes & pair) === 0) continue;
-    const form = affineOf(x);
-    const step = coefficientOf(form, inner.axis);
-    if (coefficientOf(form, outer.axis) !== Math.imul(step, inner.size)) return false;
-  }
-  return true;
+function isMergeable(x: Node, outer: Loop, inner: Loop): boolean {
+  if ((x.axes & ((1 << outer.axis) | (1 << inner.axis))) === 0) return true;
+  const form = affineOf(x);
+  const step = coefficientOf(form, inner.axis);
+  return coefficientOf(form, outer.axis) === Math.imul(step, inner.size);
+}
+
+/** Whether it reads each element twice in a row, which merged loops do by one load for two. */
+function isRepeated(x: Node, outer: Loop, inner: Loop): boolean {
+  const form = affineOf(x);
+  return (x.axes & (1 << inner.axis)) === 0 && coefficientOf(form, outer.axis) === 1 &&
+    form.terms.every((t) => t.atom.kind === "axis");
 }
 
 function merge(builder: NodeBuilder, space: Space, at: number): Space {
@@ -129,7 +132,11 @@ export function arrangeLoops(builder: NodeBuilder, start: Space): Space {
     const [outer, inner] = [space.loops[at]!, space.loops[at + 1]];
     if (inner === undefined || outer.group !== inner.group) continue;
     if (outer.size * inner.size >= 2 ** 31) continue;
-    if (mergeable(wholeNodes(space.roots), outer, inner)) space = merge(builder, space, at);
+    const whole = wholeNodes(space.roots);
+    const repeats = inner.size === 2 && at === space.loops.length - 2;
+    const fits = (x: Node) =>
+      isMergeable(x, outer, inner) || (repeats && isRepeated(x, outer, inner));
+    if ([...whole].every(fits)) space = merge(builder, space, at);
   }
   return space;
 }
@@ -147,8 +154,8 @@ export function vectorCost(
   for (const { index, store } of loads) {
     const form = affineOf(index);
     const c = coefficientOf(form, loop.axis);
-    const gathers = form.terms.some((t) => t.atom.kind !== "axis" && (t.atom.axes & bit) !== 0);
-    if (gathers) cost += 7;
+    const odd = form.terms.filter((t) => t.atom.kind !== "axis" && (t.atom.axes & bit) !== 0);
+    if (odd.length > 0) cost += !store && odd.every((t) => isHalf(t.atom)) ? 2 : 7;
     else if (c === 1) cost += 1;
     else if (c === 0) cost += store ? 8 : 0.1;
     else if (c === 2 && !store) cost += 2;
@@ -157,6 +164,13 @@ export function vectorCost(
   }
   const lanes = Math.floor(loop.size / 4) + (loop.size % 4);
   return cost * (lanes * 4 + 6) / loop.size;
+}
+
+/** A half, as of indices where each element serves two neighbours. */
+function isHalf(x: Node): boolean {
+  if (x.kind !== "call" || x.op !== "idiv") return false;
+  const by = x.args[1]!;
+  return by.kind === "const" && by.value === 2;
 }
 
 /** Index expressions of all loads under the roots. */

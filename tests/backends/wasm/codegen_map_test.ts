@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import {
   add,
+  axesOf,
   axis,
   call,
   cast,
@@ -85,6 +86,20 @@ Deno.test("map kernels broadcast, transpose, flip, skip and upsample", () => {
       };
       compare(kernel, [normal(3 * m * n)], [m * n, m * n], { offset: 1 });
     }
+  }
+});
+
+Deno.test("map kernels repeat elements along both axes", () => {
+  for (const [h, w] of [[2, 1], [3, 4], [5, 7], [4, 14]] as const) {
+    const [c, i, , j] = axesOf([3, h, 2, w, 2]) as [Expr, Expr, Expr, Expr, Expr];
+    const x = load(0, "float32", strided([c, i, j], [h * w, w, 1]));
+    const kernel: MapKernel = {
+      kind: "map",
+      shape: [3, h, 2, w, 2],
+      inputs: [F32],
+      outputs: [out(x), out(mul(x, x))],
+    };
+    compare(kernel, [normal(3 * h * w)], [12 * h * w, 12 * h * w], { offset: 1 });
   }
 });
 
