@@ -14,6 +14,7 @@ import type { CodeModule, Value } from "./emit.ts";
 import { emitGather, emitStrided, emitStridedStore, LANES } from "./emit_memory.ts";
 import { affineOf, type CallNode, type LoadNode, type Node } from "./emit_node.ts";
 import { emitScalarCall, emitVectorCall } from "./math.ts";
+import { logisticF32 } from "./math_f32.ts";
 import { emitFloat64Call } from "./math_f64.ts";
 
 type Emit = Value["emit"];
@@ -78,6 +79,17 @@ export function boundValue(
   variant = false,
 ): Value {
   return table.fresh(type, [], unbound, { level, variant });
+}
+
+/** The exponent of `1 / (1 + e^x)` in float32, the form in which sigmoids come. */
+function logisticOf({ op, dtype, args }: CallNode): Node | undefined {
+  const isOne = (x: Node | undefined) => x?.kind === "const" && x.value === 1;
+  const [one, sum] = args;
+  if (op !== "div" || dtype !== "float32" || !isOne(one)) return undefined;
+  if (sum?.kind !== "call" || sum.op !== "add") return undefined;
+  const power = sum.args.find((x) => x.kind === "call" && x.op === "exp");
+  if (power?.kind !== "call" || !sum.args.some(isOne)) return undefined;
+  return power.args[0];
 }
 
 /** Lowers nodes inside one nest, in vectors along `vectorAxis` or (undefined) one by one. */
@@ -369,6 +381,12 @@ export class Lowering {
     const { module } = this.#frame;
     if (x.dtype === "float64" || x.args.some((a) => a.dtype === "float64")) {
       return this.#float64Call(x, key);
+    }
+    const power = logisticOf(x);
+    if (power) {
+      return this.#table.make("logistic", "v128", [this.vector(power)], (f, args) => {
+        logisticF32(f, args);
+      });
     }
     const lanes = x.dtype === "float32" || x.args.some((a) => this.native(a).type === "v128");
     const args = x.args.map((a) => lanes ? this.vector(a) : this.scalar(a));

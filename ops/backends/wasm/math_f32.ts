@@ -73,6 +73,17 @@ export function expF32(f: FunctionBuilder, [x]: readonly Local[]): void {
   f.get(expLanes(new Lanes(f, "f32x4"), x!));
 }
 
+/**
+ * 1 / (1 + e^x), which needs neither what e^x is below the normal range nor much of what it is above
+ * 2^127: results under 4e-39 are 0.
+ */
+export function logisticF32(f: FunctionBuilder, [x]: readonly Local[]): void {
+  const v = new Lanes(f, "f32x4");
+  const { whole, tail } = reduceExp(v, v.pmax(v.pmin(x!, 88.8), -87));
+  const scale = powerOfTwo(v, whole);
+  f.get(v.div(1, v.madd(scale, tail, v.add(scale, 1))));
+}
+
 /** Natural logarithm. */
 export function logF32(f: FunctionBuilder, [x]: readonly Local[]): void {
   const v = new Lanes(f, "f32x4");

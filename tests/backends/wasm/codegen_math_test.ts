@@ -1,5 +1,5 @@
 import { assert } from "@std/assert";
-import { axis, call, load } from "../../../ops/ir/expr.ts";
+import { add, axis, call, constant, load } from "../../../ops/ir/expr.ts";
 import type { MapKernel } from "../../../ops/ir/kernel.ts";
 import { type ScalarName, scalarRow } from "../../../ops/ir/scalar.ts";
 import { out, runOn, wasm } from "./codegen_helpers.ts";
@@ -95,3 +95,21 @@ for (const [op, bound] of Object.entries(BINARY)) {
     assert(ulp <= bound!, `${ulp} ulp: ${at}`);
   });
 }
+
+Deno.test("1 / (1 + e^x) in float32 is within 3 units in the last place, and 0 and 1 at the ends", () => {
+  const xs = [...samples(-90, 86, 20001), NaN, Infinity, -Infinity, 1000, -1000, 0, -0];
+  const one = constant(1, "float32");
+  const x = load(0, "float32", axis(0, xs.length));
+  const kernel: MapKernel = {
+    kind: "map",
+    shape: [xs.length],
+    inputs: [{ dtype: "float32" }],
+    outputs: [out(call("div", [one, add(one, call("exp", [x]))]))],
+  };
+  const [got] = runOn(wasm, kernel, [xs], [xs.length]) as [number[]];
+  for (const [i, y] of got.entries()) {
+    const want = 1 / (1 + Math.exp(xs[i]!));
+    if (Math.abs(want) > 2e-38 || want !== want) assert(ulps(y, want) <= 3, `${xs[i]}: ${y}`);
+    else assert(y >= 0 && y < 3e-38, `${xs[i]}: ${y}`);
+  }
+});
