@@ -101,7 +101,7 @@ export const script: Script<Config> = {
     clip: { min: 0 },
   },
   presets: {
-    tiny: { cell: "gru", layers: 1, hidden: 128, embedding: 64, steps: 600, batchSize: 16 },
+    tiny: { cell: "gru", layers: 1, hidden: 128, embedding: 64, steps: 2000, batchSize: 16 },
     cpu: {}, // what the defaults are
     gpu: { hidden: 512, embedding: 256, context: 128, batchSize: 64, dropout: 0.5, steps: 2000 },
   },

@@ -133,7 +133,7 @@ export const script: Script<Config> = {
     evalBatches: { min: 0, integer: true },
   },
   presets: {
-    tiny: { steps: 600, layers: 2, heads: 2, width: 64, context: 32, batchSize: 16, lr: 3e-3 },
+    tiny: { steps: 1500, layers: 2, width: 96, context: 48, batchSize: 16, lr: 2e-3 },
     cpu: {}, // nanoGPT's configuration for a laptop: what the defaults are
     gpu: {
       steps: 5000,

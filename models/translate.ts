@@ -60,7 +60,7 @@ const config = {
   hidden: 256,
   dropout: 0,
   labelSmoothing: 0.1,
-  steps: 3000,
+  steps: 4000,
   batchSize: 64,
   lr: 1,
   warmup: 400,
