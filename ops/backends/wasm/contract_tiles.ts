@@ -11,7 +11,8 @@
 import type { FunctionBuilder, Local } from "./assembler.ts";
 import { type CodeModule, countVariant, type Value } from "./emit.ts";
 import { arrangeLoops, loadsOf, type Loop, vectorCost } from "./emit_axes.ts";
-import { boundValue, type Lowering } from "./emit_lower.ts";
+import type { Lowering } from "./emit_lower.ts";
+import { boundValue } from "./emit_values.ts";
 import { copiesFor, Nest, type Slots } from "./emit_nest.ts";
 import type { Node, NodeBuilder } from "./emit_node.ts";
 import { HOOK, PACK } from "./gemm_args.ts";

@@ -9,53 +9,13 @@
  * @module
  */
 import { bytesOf, type DType } from "../../ir/dtype.ts";
-import type { ValueType } from "./assembler.ts";
 import type { CodeModule, Value } from "./emit.ts";
 import { emitGather, emitStrided, emitStridedStore, LANES } from "./emit_memory.ts";
 import { affineOf, type CallNode, type LoadNode, type Node } from "./emit_node.ts";
+import { unbound, type ValueTable } from "./emit_values.ts";
 import { emitScalarCall, emitVectorCall } from "./math.ts";
 import { logisticF32 } from "./math_f32.ts";
 import { emitFloat64Call } from "./math_f64.ts";
-
-type Emit = Value["emit"];
-
-/** Makes values, each once per key. Shared by the lowerings of one function. */
-export class ValueTable {
-  readonly #values = new Map<string, Value>();
-  #count = 0;
-
-  /** A value without identity, such as an effect. */
-  fresh(
-    type: ValueType | undefined,
-    args: readonly Value[],
-    emit: Emit,
-    frame: { level?: number; variant?: boolean } = {},
-  ): Value {
-    let level = frame.level ?? 0, variant = frame.variant ?? false;
-    for (const a of args) {
-      level = Math.max(level, a.level);
-      variant ||= a.variant;
-    }
-    return { id: this.#count++, type, level, variant, args, emit };
-  }
-
-  /** The value of a key. */
-  make(
-    key: string,
-    type: ValueType,
-    args: readonly Value[],
-    emit: Emit,
-    frame: { level?: number; variant?: boolean } = {},
-  ): Value {
-    const full = `${key}(${args.map((a) => a.id).join()})`;
-    let value = this.#values.get(full);
-    if (value === undefined) {
-      value = this.fresh(type, args, emit, frame);
-      this.#values.set(full, value);
-    }
-    return value;
-  }
-}
 
 /** What all lowerings of one function share. */
 export interface Frame {
@@ -65,20 +25,6 @@ export interface Frame {
   readonly counters: ReadonlyMap<number, Value>;
   /** Address of element 0 of an input. */
   readonly input: (slot: number) => Value;
-}
-
-function unbound(): never {
-  throw new Error("internal: a value is used where it is not bound");
-}
-
-/** A value that the emitter of loops binds to a local. */
-export function boundValue(
-  table: ValueTable,
-  type: ValueType,
-  level: number,
-  variant = false,
-): Value {
-  return table.fresh(type, [], unbound, { level, variant });
 }
 
 /** The exponent of `1 / (1 + e^x)` in float32, the form in which sigmoids come. */

@@ -10,7 +10,8 @@ import { type CodeModule, Emission, emitVectorLoop, type Value } from "./emit.ts
 import type { Loop } from "./emit_axes.ts";
 import { type Node, visitNodes } from "./emit_node.ts";
 import type { KernelPlan } from "./kernel_plan.ts";
-import { boundValue, type Frame, Lowering, ValueTable } from "./emit_lower.ts";
+import { type Frame, Lowering } from "./emit_lower.ts";
+import { boundValue, ValueTable } from "./emit_values.ts";
 
 /** Where a pass finds its arrays: positions in the argument block. */
 export interface Slots {

@@ -12,7 +12,8 @@ import { type ReduceKernel, sizeOf } from "../../ir/kernel.ts";
 import type { Operand } from "./assembler.ts";
 import { countVariant, type Value } from "./emit.ts";
 import type { Loop } from "./emit_axes.ts";
-import { boundValue, type Lowering } from "./emit_lower.ts";
+import type { Lowering } from "./emit_lower.ts";
+import { boundValue } from "./emit_values.ts";
 import {
   checkTypes,
   copiesFor,

@@ -8,7 +8,8 @@ import { axesOf, axis, ravel } from "../../ir/expr.ts";
 import { type ScanKernel, sizeOf } from "../../ir/kernel.ts";
 import { countVariant, type Value } from "./emit.ts";
 import { arrangeLoops, loadsOf, type Loop, vectorCost } from "./emit_axes.ts";
-import { boundValue, type Lowering } from "./emit_lower.ts";
+import type { Lowering } from "./emit_lower.ts";
+import { boundValue } from "./emit_values.ts";
 import {
   checkTypes,
   copiesFor,

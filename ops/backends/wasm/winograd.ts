@@ -12,8 +12,8 @@ import { floatWord } from "./kernel_plan.ts";
 import type { ArgWord, KernelPlan, PlannedJob, PointerWord } from "./kernel_plan.ts";
 import { winogradBlock, winogradChunks, winogradRows } from "./tiles.ts";
 import { FILTER_ARGS } from "./winograd_filters.ts";
-import { WINOGRAD_ARGS, WINOGRAD_MODULE } from "./winograd_module.ts";
-import type { WinogradArg } from "./winograd_module.ts";
+import { WINOGRAD_ARGS, type WinogradArg } from "./winograd_args.ts";
+import { WINOGRAD_MODULE } from "./winograd_module.ts";
 import { ENTRY, TILE_ROWS } from "./winograd_tiles.ts";
 import { BUFFER_BYTES, POINTS } from "./winograd_transforms.ts";
 

@@ -1,0 +1,103 @@
+/**
+ * What the parts of Winograd's convolution share: the argument block, a thread's scratch space, tables
+ * of tiles.
+ *
+ * @module
+ */
+
+import type { FunctionBuilder, FunctionHandle, Local } from "./assembler.ts";
+import { ENTRY, SIDE } from "./winograd_tiles.ts";
+import type { TileFunctions } from "./winograd_tiles.ts";
+
+/** Words of the argument block of `forward` and `gradient`; one or two sides follow. */
+export const WINOGRAD_ARGS = [
+  "x",
+  "u",
+  "y",
+  "bias",
+  "scratch",
+  "scratchStride",
+  "cin",
+  "cout",
+  "tiles",
+  "block",
+  "coutBlock",
+  "coutBlocks",
+  "chunkTiles",
+  "floor",
+  "biased",
+  "uRow",
+  "uPoint",
+  "bufferAt",
+  "tableAt",
+  "segmentsAt",
+  "planesAt",
+  "vAt",
+  "mAt",
+  "vPoint",
+  "mPoint",
+  "tableAt2",
+  "segmentsAt2",
+  "planesAt2",
+  "zerosAt",
+  "chunkBytes",
+] as const;
+
+/** A word of the argument block. */
+export type WinogradArg = typeof WINOGRAD_ARGS[number];
+
+/** Byte offset of the first side. */
+export const SIDES: number = 4 * WINOGRAD_ARGS.length;
+
+/** Functions of the module that kernels call. */
+export interface Parts {
+  tiles: TileFunctions;
+  panels: FunctionHandle[];
+  input: FunctionHandle;
+  gradient: FunctionHandle;
+  output: FunctionHandle;
+}
+
+/** Pushes a word of the argument block. */
+export function word(f: FunctionBuilder, args: Local, name: WinogradArg): FunctionBuilder {
+  return f.get(args).memory("i32.load", 4 * WINOGRAD_ARGS.indexOf(name));
+}
+
+/** Pushes the address of a part of the thread's scratch space. */
+export function place(
+  f: FunctionBuilder,
+  args: Local,
+  scratch: Local,
+  name: WinogradArg,
+): FunctionBuilder {
+  return word(f, args, name).get(scratch).op("i32.add");
+}
+
+/** This thread's scratch space; its first 128 bytes become zeros to start sums from. */
+export function emitScratch(f: FunctionBuilder, args: Local, thread: Local, scratch: Local): void {
+  word(f, args, "scratch").get(thread);
+  word(f, args, "scratchStride").op("i32.mul", "i32.add").tee(scratch).i32(0).i32(128).fill();
+}
+
+/** A row of zeros, for what planes do not have. */
+export function emitZeros(f: FunctionBuilder, args: Local, scratch: Local, zeros: Local): void {
+  place(f, args, scratch, "zerosAt").tee(zeros).i32(0);
+  f.get(args).i32(SIDES).op("i32.add").memory("i32.load", 4 * SIDE.rowBytes).fill();
+}
+
+/** Pushes the addresses of four tiles in the buffer of planes. */
+export function pushTiles(f: FunctionBuilder, entry: Local, planes: Local): void {
+  for (let l = 0; l < 4; l++) f.get(entry).memory("i32.load", ENTRY * l).get(planes).op("i32.add");
+}
+
+/** Fills up the table to a multiple of four with copies of the last tile that store nothing. */
+export function emitFillTable(f: FunctionBuilder, table: Local, count: Local): void {
+  const [i, entry] = f.locals("i32", 2);
+  f.get(table, count).i32(ENTRY).op("i32.mul", "i32.add").set(entry);
+  f.range(i, 0, 3, 1, () => {
+    f.get(entry, entry).i32(ENTRY).op("i32.sub").memory("i32.load").memory("i32.store");
+    f.get(entry).i64(0).memory("i64.store", 4, 2).get(entry).i32(0).memory("i32.store", 12);
+    f.get(entry).i32(ENTRY).op("i32.add").set(entry);
+  });
+  f.release(i, entry);
+}
