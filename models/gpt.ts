@@ -35,7 +35,7 @@ import type { LoaderState, Tokenizer } from "@tensaurus/core/data";
 import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
 import { openDevice, printStart } from "./kit/device.ts";
 import { type Decoder, KeyValueCache, TokenGenerator, writeText } from "./kit/generate.ts";
-import { GPT_LIMITS, type GptOptions, gptOptions } from "./kit/gpt_options.ts";
+import * as architecture from "./kit/gpt_options.ts";
 import { type HfFolder, readHfFolder, writeHfFolder } from "./kit/hf.ts";
 import { Interrupt } from "./kit/interrupt.ts";
 import * as language from "./kit/language.ts";
@@ -48,23 +48,13 @@ import { meanLoss, openText, orderedBatches, randomBatches, savedTokenizer } fro
 
 const F = nn.functional;
 
+type GptOptions = architecture.GptOptions;
+
 // ---------------------------------------------------------------------------------------- settings
 
 const config = {
   ...language.config,
-  context: 64,
-  layers: 4,
-  heads: 4,
-  kvHeads: 0,
-  width: 128,
-  hidden: 0,
-  norm: "layer",
-  activation: "gelu",
-  positions: "learned",
-  qkNorm: false,
-  tie: true,
-  bias: false,
-  dropout: 0,
+  ...architecture.config,
   hf: "",
   loraRank: 0,
   loraAlpha: 16,
@@ -100,19 +90,7 @@ export const script: Script<Config> = {
   config,
   describe: {
     ...language.describe,
-    context: "Tokens that the model sees at once",
-    layers: "Blocks",
-    heads: "Attention heads",
-    kvHeads: "Heads of keys and values, each shared by a group; 0 for as many as there are heads",
-    width: "Features of a token",
-    hidden: "Features inside a feed-forward layer; 0 for 4 times the width (SwiGLU: 8/3)",
-    norm: "Normalization",
-    activation: "Feed-forward layer",
-    positions: "Encoding of positions",
-    qkNorm: "Normalize queries and keys",
-    tie: "Use the embedding as the last layer too",
-    bias: "Offsets in linear layers and norms",
-    dropout: "Probability of dropping",
+    ...architecture.describe,
     hf: "Folder with a model of the GPT-2 or Llama family, as Hugging Face saves them",
     loraRank: "Fine-tune adapters of this rank alone; 0 trains all weights",
     loraAlpha: "Scale of the adapters",
@@ -126,7 +104,7 @@ export const script: Script<Config> = {
   },
   limits: {
     ...language.limits,
-    ...GPT_LIMITS,
+    ...architecture.limits,
     loraRank: { min: 0, integer: true },
     warmup: { min: 0, integer: true },
     beta2: { min: 0, max: 0.99999 },
@@ -153,10 +131,10 @@ export const script: Script<Config> = {
 };
 
 /** Settings that the weights of a run depend on. */
-const ARCHITECTURE = (
-  "tokenizer vocabSize context layers heads kvHeads width hidden norm activation positions qkNorm " +
-  "tie bias hf loraRank loraAlpha"
-).split(" ") as (keyof Config)[];
+const FIXED = [
+  ...Object.keys(architecture.config).filter((key) => key !== "dropout"),
+  ...["tokenizer", "vocabSize", "hf", "loraRank", "loraAlpha"],
+] as (keyof Config)[];
 
 // ------------------------------------------------------------------------------------------- model
 
@@ -336,7 +314,9 @@ async function openModel(settings: Config, known: Tokenizer | undefined): Promis
   }
   const tokenizer = known ?? hf?.tokenizer;
   if (!tokenizer) throw new UsageError(`--hf: ${settings.hf} has no tokenizer.json`);
-  const options = hf ? { ...hf.options, dropout } : gptOptions(settings, tokenizer.vocabSize);
+  const options = hf
+    ? { ...hf.options, dropout }
+    : architecture.gptOptions(settings, tokenizer.vocabSize);
   const model = new Gpt(options);
   if (hf) model.loadStateDict(hf.state(Object.keys(model.stateDict())));
   if (settings.loraRank) addLora(model, model.h, loraOf(settings));
@@ -501,7 +481,7 @@ async function openTrained(
   const name = args[0] ?? given.resume;
   if (!name && given.hf) return { ...await openModel(given, undefined), settings: given };
   const checkpoint = await findCheckpoint(name || "last", { name: "gpt" });
-  const settings = resumeConfig(parsed, await savedConfig(checkpoint), ARCHITECTURE);
+  const settings = resumeConfig(parsed, await savedConfig(checkpoint), FIXED);
   const opened = await openModel(settings, await savedTokenizer(checkpoint));
   await loadWeights(`${checkpoint.path}/model.safetensors`, opened.model);
   return { ...opened, settings };
@@ -533,7 +513,7 @@ async function main(): Promise<void> {
   const { resume } = parsed.config;
   if (!resume) return await train(parsed.config);
   const checkpoint = await findCheckpoint(resume, { name: "gpt" });
-  await train(resumeConfig(parsed, await savedConfig(checkpoint), ARCHITECTURE), checkpoint);
+  await train(resumeConfig(parsed, await savedConfig(checkpoint), FIXED), checkpoint);
 }
 
 if (import.meta.main) await runMain(main);

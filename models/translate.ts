@@ -28,25 +28,22 @@ import {
   scaledDotProductAttention,
   stack,
   type Tensor,
-  tensor,
   zeros,
 } from "@tensaurus/core";
 import * as nn from "@tensaurus/core/nn";
 import * as optim from "@tensaurus/core/optim";
-import { bleu, DataLoader, type LoaderState, loadTensors } from "@tensaurus/core/data";
-import { type BeamDecoder, BeamSearch } from "./kit/beam.ts";
+import { DataLoader, type LoaderState, loadTensors } from "@tensaurus/core/data";
 import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
 import { curvesSvg } from "./kit/curves.ts";
 import { openDevice, printStart } from "./kit/device.ts";
-import { KeyValueCache, TokenGenerator } from "./kit/generate.ts";
-import { heatmap } from "./kit/heatmap.ts";
+import type { KeyValueCache } from "./kit/generate.ts";
 import { Interrupt } from "./kit/interrupt.ts";
 import { runMain } from "./kit/main.ts";
-import { encodePng } from "./kit/picture.ts";
 import { Progress } from "./kit/progress.ts";
 import { type Checkpoint, findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
-import * as spoken from "./kit/spoken.ts";
 import { checkpointFiles, loadCheckpoint, loadWeights, tensorBytes } from "./kit/state.ts";
+import { drawAttention, evaluator, percent, printReport, right } from "./translate/evaluate.ts";
+import * as spoken from "./translate/spoken.ts";
 
 const F = nn.functional;
 const { ROW } = spoken;
@@ -137,7 +134,7 @@ const ARCHITECTURE = ["layers", "heads", "width", "hidden"] as const;
 type ModelOptions = Pick<Config, "layers" | "heads" | "width" | "hidden" | "dropout">;
 
 /** Keys and values of one attention, `[B, H, S, D]` each. */
-type KeysValues = readonly [keys: Tensor, values: Tensor];
+export type KeysValues = readonly [keys: Tensor, values: Tensor];
 
 /** Multi-head attention (3.2.2). */
 class Attention extends nn.Module {
@@ -210,9 +207,10 @@ function feedForward(o: ModelOptions): nn.Sequential {
 }
 
 /** What a decoder layer looks at. */
-interface Seen {
-  /** The source as each layer needs it, and which of its tokens are real, `[B, 1, 1, S]`. */
+export interface Seen {
+  /** The source as each layer needs it. */
   memory: readonly KeysValues[];
+  /** Which of its tokens are real, `[B, 1, 1, S]`. */
   mask: Tensor;
   /** Targets before, in generation. */
   cache?: KeyValueCache | undefined;
@@ -306,50 +304,6 @@ export class Transformer extends nn.Module {
   }
 }
 
-/** A transformer that has read sources and writes their targets token by token. */
-export class Translator implements BeamDecoder {
-  readonly context = ROW;
-  /** Takes up sources `[B, S]`; each counts for as many rows as there are beams. */
-  readonly read: (source: Tensor) => void;
-  readonly #model: Transformer;
-  readonly #seen: Seen & { cache: KeyValueCache };
-
-  constructor(model: Transformer, batch: number, beams = 1) {
-    const { layers, heads, width } = model.options;
-    const size = width / heads, rows = batch * beams;
-    const make = (): Tensor => zeros([rows, heads, ROW, size]);
-    this.#model = model;
-    this.#seen = {
-      memory: Array.from({ length: layers }, () => [make(), make()] as const),
-      mask: zeros([rows, 1, 1, ROW], { dtype: "bool" }),
-      cache: new KeyValueCache({ layers, batch: rows, heads, length: ROW, size }),
-    };
-    this.read = compile((source: Tensor): void => {
-      noGrad(() => this.#keep(model.read(source.repeatInterleave(beams, 0))));
-    }, { name: "read" });
-  }
-
-  #keep({ memory, mask }: Seen): void {
-    this.#seen.mask.copy_(mask);
-    for (const [i, [keys, values]] of this.#seen.memory.entries()) {
-      keys.copy_(memory[i]![0]);
-      values.copy_(memory[i]![1]);
-    }
-  }
-
-  next(tokens: Tensor): Tensor {
-    return this.#model.write(tokens, this.#seen).select(1, -1); // [B, V]
-  }
-
-  reset(): void {
-    this.#seen.cache.reset();
-  }
-
-  reorder(rows: Tensor): void {
-    this.#seen.cache.reorder(rows);
-  }
-}
-
 // ---------------------------------------------------------------------------------------- training
 
 /** Learning rate of a step (5.3). */
@@ -406,7 +360,7 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     });
   }, { name: "trainStep" });
   const test = spoken.heldOutPairs(settings.testItems, seed);
-  const evaluate = evaluator(model, settings);
+  const evaluate = evaluator(model, settings.beams);
 
   using interrupt = new Interrupt();
   const progress = new Progress({
@@ -468,110 +422,13 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   checkExpectation(accuracy, settings.expect);
 }
 
-// -------------------------------------------------------------------------------------- evaluation
-
-/** Sources that are translated side by side. */
-const EVAL_BATCH = 50;
-
-/** Gives a function that translates many sources. */
-function evaluator(
-  model: Transformer,
-  { beams }: Pick<Config, "beams">,
-): (pairs: readonly spoken.Pair[]) => Promise<string[]> {
-  const tokenizer = spoken.spokenTokenizer();
-  const translator = new Translator(model, EVAL_BATCH, beams);
-  const generator = new TokenGenerator(translator, { batch: EVAL_BATCH, temperature: 0 });
-  const search = new BeamSearch(translator, {
-    batch: EVAL_BATCH,
-    beams,
-    start: spoken.START,
-    stop: spoken.END,
-    length: ROW,
-  });
-  const starts = Array.from({ length: EVAL_BATCH }, () => [spoken.START]);
-  async function translate(): Promise<number[][]> {
-    if (beams > 1) return await search.search();
-    const rows: number[][] = starts.map(() => []);
-    for await (const blocks of generator.stream(starts, { length: ROW, stop: spoken.END })) {
-      blocks.forEach((tokens, i) => rows[i]!.push(...tokens));
-    }
-    return rows;
-  }
-  return async (pairs) => {
-    model.eval();
-    const answers: string[] = [];
-    for (let start = 0; start < pairs.length; start += EVAL_BATCH) {
-      const batch = pairs.slice(start, start + EVAL_BATCH);
-      const ids = batch.flatMap((pair) => spoken.encodePair(tokenizer, pair).source);
-      const padded = Int32Array.from({ length: EVAL_BATCH * ROW }, (_, i) => ids[i] ?? ids[0]!);
-      translator.read(tensor(padded, { shape: [EVAL_BATCH, ROW] }));
-      const rows = (await translate()).slice(0, batch.length);
-      answers.push(...rows.map((row) => spoken.decodeTarget(tokenizer, row)));
-    }
-    model.train();
-    return answers;
-  };
-}
-
-function right(pairs: readonly spoken.Pair[], answers: readonly string[]): number {
-  return pairs.filter(({ target }, i) => answers[i] === target).length / pairs.length;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}
-
-/** Prints the share that is right by language, BLEU of the words, and the first mistakes. */
-function printReport(pairs: readonly spoken.Pair[], answers: readonly string[]): void {
-  const at = pairs.map((pair, i) => ({ ...pair, answer: answers[i]! }));
-  for (const into of ["normal", "english", "polish"] as const) {
-    const part = at.filter((pair) => pair.into === into);
-    if (part.length === 0) continue;
-    const share = right(part, part.map(({ answer }) => answer));
-    const tokens = (text: string) => text.split(into === "normal" ? "" : /[ -]/);
-    const candidates = part.map(({ answer }) => tokens(answer));
-    const { score } = bleu(candidates, part.map(({ target }) => [tokens(target)]));
-    console.log(
-      `into ${into.padEnd(8)}${percent(share)} of ${part.length}  BLEU ${score.toFixed(4)}`,
-    );
-  }
-  for (const { source, target, answer } of at.filter((p) => p.answer !== p.target).slice(0, 5)) {
-    console.log(`  "${source}" gives "${answer}", expected "${target}"`);
-  }
-}
+// --------------------------------------------------------------------------------- other commands
 
 function checkExpectation(accuracy: number, expect: number): void {
   if (accuracy >= expect) return;
   console.error(`${percent(accuracy)} of held-out pairs are right, --expect ${expect}`);
   Deno.exitCode = 1;
 }
-
-/** What the last layer looks at while it writes a date, as a picture. */
-async function drawAttention(model: Transformer, folder: RunFolder): Promise<void> {
-  const pair: spoken.Pair = {
-    into: "normal",
-    source: "dwadzieścia trzy kwietnia 2024",
-    target: "2024-04-23",
-  };
-  const tokenizer = spoken.spokenTokenizer();
-  const { source, target } = spoken.encodePair(tokenizer, pair);
-  const [columns, rows] = [source, target].map((ids) =>
-    ids.filter((id) => id !== spoken.PAD).map((id) => tokenizer.words[id]!)
-  ) as [string[], string[]];
-  const weights: Tensor[] = [];
-  model.eval();
-  noGrad(() => {
-    const seen = model.read(tensor(Int32Array.from(source), { shape: [1, ROW] }));
-    const shown = tensor(Int32Array.from(target.slice(0, ROW)), { shape: [1, ROW] });
-    model.write(shown, { ...seen, weights });
-  });
-  model.train();
-  const values = await weights.at(-1)!.mean(1).data(); // [1, T, S], the mean of the heads
-  const matrix = rows.slice(1).map((_, i) => values.subarray(i * ROW, (i + 1) * ROW));
-  await folder.write("attention.png", encodePng(heatmap(matrix, rows.slice(1), columns)));
-}
-
-// --------------------------------------------------------------------------------- other commands
 
 async function openTrained(parsed: Parsed<Config>, name: string): Promise<[Transformer, Config]> {
   const { config: given } = parsed;
@@ -587,7 +444,7 @@ async function evalCommand(parsed: Parsed<Config>): Promise<void> {
   const name = parsed.args[0] ?? (parsed.config.resume || "last");
   const [model, settings] = await openTrained(parsed, name);
   const test = spoken.heldOutPairs(settings.testItems, settings.seed);
-  const answers = await evaluator(model, settings)(test);
+  const answers = await evaluator(model, settings.beams)(test);
   printReport(test, answers);
   checkExpectation(right(test, answers), settings.expect);
 }
@@ -599,7 +456,7 @@ async function translate(parsed: Parsed<Config>): Promise<void> {
   const pairs = parsed.args.map((source) => ({ into, source, target: "" }));
   const tokenizer = spoken.spokenTokenizer();
   for (const pair of pairs) spoken.checkSource(tokenizer, pair);
-  const answers = await evaluator(model, settings)(pairs);
+  const answers = await evaluator(model, settings.beams)(pairs);
   pairs.forEach(({ source }, i) => console.log(`${source} → ${answers[i]}`));
 }
 

@@ -43,16 +43,48 @@ export interface GptOptions {
   dropout: number;
 }
 
-/** Settings that {@linkcode gptOptions} reads. */
-export type GptSettings =
-  & Omit<GptOptions, "vocabSize" | "headSize" | "eps" | "rotaryBase">
-  & { vocabSize: number };
+/** Settings of the architecture, with their defaults: nanoGPT's configuration for a laptop. */
+export const config = {
+  context: 64,
+  layers: 4,
+  heads: 4,
+  kvHeads: 0,
+  width: 128,
+  hidden: 0,
+  norm: "layer",
+  activation: "gelu",
+  positions: "learned",
+  qkNorm: false,
+  tie: true,
+  bias: false,
+  dropout: 0,
+};
+
+/** Settings of the architecture. */
+export type GptSettings = typeof config;
+
+/** Their help texts. */
+export const describe: { readonly [K in keyof GptSettings]: string } = {
+  context: "Tokens that the model sees at once",
+  layers: "Blocks",
+  heads: "Attention heads",
+  kvHeads: "Heads of keys and values, each shared by a group; 0 for as many as there are heads",
+  width: "Features of a token",
+  hidden: "Features inside a feed-forward layer; 0 for 4 times the width (SwiGLU: 8/3)",
+  norm: "Normalization",
+  activation: "Feed-forward layer",
+  positions: "Encoding of positions",
+  qkNorm: "Normalize queries and keys",
+  tie: "Use the embedding as the last layer too",
+  bias: "Offsets in linear layers and norms",
+  dropout: "Probability of dropping",
+};
 
 const whole = { min: 1, integer: true } as const;
 const countOrAuto = { min: 0, integer: true } as const;
 
-/** Allowed values of the settings. */
-export const GPT_LIMITS: { readonly [name: string]: Limit } = {
+/** Their allowed values. */
+export const limits: { readonly [K in keyof GptSettings]?: Limit } = {
   context: whole,
   layers: whole,
   heads: whole,

@@ -11,7 +11,6 @@ import { losses, runScript, sources } from "./_script.ts";
 await setDevice("cpu");
 
 const SMALL: GptSettings = {
-  vocabSize: 0,
   context: 16,
   layers: 2,
   heads: 4,

@@ -22,9 +22,10 @@ import {
   ROW,
   spokenTokenizer,
   START,
-} from "../../models/kit/spoken.ts";
+} from "../../models/translate/spoken.ts";
 import { UsageError } from "../../models/kit/settings.ts";
-import { noam, script, Transformer, Translator } from "../../models/translate.ts";
+import { noam, script, Transformer } from "../../models/translate.ts";
+import { Translator } from "../../models/translate/evaluate.ts";
 import { losses, runScript, sources } from "./_script.ts";
 
 await setDevice("cpu");

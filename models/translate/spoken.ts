@@ -4,7 +4,7 @@
  * @module
  */
 import { type Dataset, type HostArray, RandomStream, WordTokenizer } from "@tensaurus/core/data";
-import { UsageError } from "./settings.ts";
+import { UsageError } from "../kit/settings.ts";
 
 /** A language. */
 export type Language = "english" | "polish";
