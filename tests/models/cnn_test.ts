@@ -137,3 +137,17 @@ Deno.test("cnn.ts says that there is no such checkpoint", async () => {
   const { code, stderr } = await run("eval", "no-such-run", "--device=cpu");
   assertEquals([code, stderr.trim()], [2, "--resume: no checkpoint in no-such-run"]);
 });
+
+Deno.test("cnn.ts stops at a NaN loss, and --detect-nan names the operation", async () => {
+  const folder = await Deno.makeTempDir();
+  const wild = [...SMALL, "--lr=1e30", "--steps=4"];
+  const plain = await run(...wild, `--out=${folder}/plain`);
+  assertEquals(plain.code, 1);
+  assertStringIncludes(
+    plain.stderr,
+    "(run again with --detect-nan to see which operation gave it)",
+  );
+  const detected = await run(...wild, "--detect-nan", `--out=${folder}/detected`);
+  assertEquals(detected.code, 1);
+  assertStringIncludes(detected.stderr, ": gave a NaN");
+});

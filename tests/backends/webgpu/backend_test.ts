@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { sizeClass } from "../../../ops/backends/webgpu/buffers.ts";
 import { readsAtOnce } from "../../../ops/backends/webgpu/staging.ts";
+import { Failures } from "../../../ops/backends/webgpu/failures.ts";
 import { createWebgpuBackend } from "../../../ops/backends/webgpu/mod.ts";
 import { adapterName, isSoftwareAdapter } from "../../../ops/backends/webgpu/device.ts";
 import type { Binding } from "../../../ops/backends/backend.ts";
@@ -302,4 +303,27 @@ gpuTest("a failure in a kernel is told at the next wait, once", async (backend) 
   await assertRejects(() => backend.synchronize(), Error, "webgpu: ");
   await backend.synchronize();
   backend.release(buffer);
+});
+
+Deno.test({
+  name: "webgpu: a lost device says so at every wait",
+  ignore: await navigator.gpu?.requestAdapter() === null,
+  async fn() {
+    const backend = await createWebgpuBackend({ adapter: "any" });
+    const a = backend!.allocate(16);
+    backend!.write(a, 0, new Float32Array(4));
+    await backend!.synchronize();
+    backend!.dispose();
+    await assertRejects(() => backend!.synchronize(), Error, "webgpu: the device was disposed");
+    await assertRejects(() => backend!.read(a, 0, 16), Error, "webgpu: the device was disposed");
+  },
+});
+
+Deno.test("webgpu: Failures reports the loss of the device before everything else, and for good", () => {
+  const failures = new Failures();
+  failures.record(new Error("a consequence"));
+  failures.lose(new Error("webgpu: the device was lost: unplugged"));
+  for (let i = 0; i < 2; i++) {
+    assertThrows(() => failures.check(), Error, "webgpu: the device was lost: unplugged");
+  }
 });
