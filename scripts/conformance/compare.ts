@@ -8,12 +8,10 @@ export interface Tolerance {
   readonly relative: number;
 }
 
-const TOLERANCES: Record<"usual" | "loose" | "training", Tolerance> = {
+const TOLERANCES: Record<"usual" | "loose", Tolerance> = {
   usual: { absolute: 1e-5, relative: 1e-4 },
-  /** Long sums and factors of matrices. */
+  /** Long sums, factors of matrices, several steps of training. */
   loose: { absolute: 1e-4, relative: 1e-3 },
-  /** Several steps of training. */
-  training: { absolute: 1e-3, relative: 1e-3 },
 };
 
 /** Names (of files, without `.json.gz`) that are compared more loosely, with the reason. */
@@ -26,9 +24,9 @@ const FAMILIES: readonly (readonly [RegExp, Tolerance])[] = [
   [/^op\.(lgamma|digamma|polygamma|erfinv)$/, TOLERANCES.loose],
   // Sums of large products that nearly cancel (scores up to 60 before the softmax).
   [/scaled_dot_product_attention$/, TOLERANCES.loose],
-  [/^model\./, TOLERANCES.training],
+  [/^model\./, TOLERANCES.loose],
   [/^module\.(Transformer|MultiheadAttention|LSTM|GRU|RNN)/, TOLERANCES.loose],
-  [/^hf-/, TOLERANCES.training],
+  [/^hf-/, TOLERANCES.loose],
 ];
 
 /** The tolerance of a file's cases. */
