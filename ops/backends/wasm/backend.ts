@@ -20,6 +20,7 @@ import type { PlanPass } from "./emit_nest.ts";
 import { BoundPlan, KernelCache } from "./kernel_plan.ts";
 import { WasmMemory } from "./memory.ts";
 import { relaxedSimd } from "./simd.ts";
+import { WideProbe } from "./wide.ts";
 import { WorkerPool } from "./workers.ts";
 
 /** Settings of the backend. */
@@ -54,7 +55,8 @@ class WasmBackend implements Backend {
     const memory = new WasmMemory();
     const { threads } = options;
     const pool = new WorkerPool(memory, threads === undefined ? {} : { threads });
-    this.#machine = { memory, pool, cache: new KernelCache(memory, pool) };
+    const cache = new KernelCache(memory, pool);
+    this.#machine = { memory, pool, cache, wide: new WideProbe(memory, pool, cache) };
     this.#arguments = memory.alloc(4 * ARGUMENT_WORDS);
   }
 
@@ -110,6 +112,7 @@ class WasmBackend implements Backend {
 
   run(kernel: CompiledKernel, bindings: readonly Binding[]): void {
     const { program } = kernel as Compiled;
+    this.#machine.wide.poll();
     const start = this.onTiming ? performance.now() : 0;
     const { memory } = this.#machine;
     const scratch = program.scratch.map((bytes) => memory.alloc(bytes));

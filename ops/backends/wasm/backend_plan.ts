@@ -10,6 +10,7 @@ import type { Program, ProgramPass } from "./backend_compile.ts";
 import type { PlanPass } from "./emit_nest.ts";
 import { BoundPlan, type KernelCache } from "./kernel_plan.ts";
 import type { WasmMemory } from "./memory.ts";
+import type { WideProbe } from "./wide.ts";
 import type { Job, JobList, WorkerPool } from "./workers.ts";
 
 /** What all kernels of a backend share. */
@@ -17,6 +18,7 @@ export interface Machine {
   readonly memory: WasmMemory;
   readonly pool: WorkerPool;
   readonly cache: KernelCache;
+  readonly wide: WideProbe;
 }
 
 /** A kernel with its code. */
@@ -125,6 +127,7 @@ export class WasmPlan implements PreparedPlan {
   readonly #labels: readonly string[];
 
   run(): void {
+    this.#machine.wide.poll();
     const onTiming = this.#timing();
     if (onTiming) return this.#runTimed(onTiming);
     this.#runSteps(this.#steps);

@@ -23,6 +23,15 @@ import type { FunctionBuilder, FunctionHandle, Local, ModuleBuilder } from "./as
 /** Columns in a packed panel of B. */
 export const PANEL = 24;
 
+/** The word of the memory that says which panels to take; below all blocks. */
+export const WIDE_FLAG = 64;
+
+/** By number of vectors (index 1 to 6), functions that take {@linkcode PanelArgs} in order. */
+export interface Panels {
+  readonly narrow: readonly FunctionHandle[];
+  readonly wide: readonly FunctionHandle[];
+}
+
 /** Parameters of a panel function, in order. */
 export interface PanelArgs {
   /** First row of A at the first k. */
@@ -57,6 +66,9 @@ export interface PanelArgs {
  */
 const ROWS = [0, 8, 6, 3, 2, 2, 2] as const;
 
+/** The same where V8 makes one instruction on 256 bits of two neighbours, see `wide.ts`. */
+const WIDE_ROWS = [0, 8, 8, 5, 6, 3, 3] as const;
+
 /** Unrolling over k. One, two, eight turns of 2 × 24: 20, 49, 53 GFLOP/s. */
 const UNROLL = 8;
 
@@ -79,15 +91,48 @@ const PARAMS = [
  * Defines the panel functions of a module.
  *
  * @param m The module; must import the memory.
- * @returns By number of vectors (index 1 to 6), functions that take {@linkcode PanelArgs} in order.
+ * @returns The functions.
  */
-export function emitPanels(m: ModuleBuilder): FunctionHandle[] {
-  const panels: FunctionHandle[] = [];
+export function emitPanels(m: ModuleBuilder): Panels {
+  const narrow: FunctionHandle[] = [];
+  const wide: FunctionHandle[] = [];
   for (let vectors = 1; vectors <= PANEL / 4; vectors++) {
     const single = emitPanel(m, 1, vectors, undefined);
-    panels[vectors] = emitPanel(m, ROWS[vectors]!, vectors, single);
+    narrow[vectors] = emitPanel(m, ROWS[vectors]!, vectors, single);
+    wide[vectors] = vectors === 1
+      ? narrow[vectors]!
+      : emitPanel(m, WIDE_ROWS[vectors]!, vectors, single, true);
   }
-  return panels;
+  return { narrow, wide };
+}
+
+/**
+ * Calls the panel function for `width` columns.
+ *
+ * @param f Where.
+ * @param panels What {@linkcode emitPanels} returned.
+ * @param width Columns, 1 to 24.
+ * @param push Pushes all arguments but the last two.
+ * @param floor The last argument.
+ */
+export function emitCall(
+  f: FunctionBuilder,
+  panels: Panels,
+  width: Local,
+  push: () => void,
+  floor: Local,
+): void {
+  const attempt = (functions: readonly FunctionHandle[], vectors: number): void => {
+    f.get(width).i32(4 * (vectors - 1)).op("i32.gt_s").if(() => {
+      push();
+      f.get(width).i32(4 * (vectors - 1)).op("i32.sub").get(floor).call(functions[vectors]!);
+    }, vectors === 1 ? undefined : () => attempt(functions, vectors - 1));
+  };
+  // Wide panels write whole vectors.
+  f.get(width).i32(3).op("i32.and", "i32.eqz").i32(WIDE_FLAG).memory("i32.load").op("i32.and").if(
+    () => attempt(panels.wide, PANEL / 4),
+    () => attempt(panels.narrow, PANEL / 4),
+  );
 }
 
 /** One panel function; the rows that are left over go to `rest`. */
@@ -96,6 +141,7 @@ function emitPanel(
   rows: number,
   vectors: number,
   rest: FunctionHandle | undefined,
+  wide = false,
 ): FunctionHandle {
   return m.func({ params: PARAMS }, (f) => {
     const p = panelArgs(f);
@@ -111,7 +157,7 @@ function emitPanel(
           r === 0 ? f.get(p.a).set(a) : f.get(aRows[r - 1]!, p.aRow).op("i32.add").set(a)
         );
         emitInnerLoops(f, p, aRows, b, acc);
-        emitStore(f, p, acc);
+        (wide ? emitStoreWhole : emitStore)(f, p, acc);
         for (
           const [pointer, step] of [[p.a, p.aRow], [p.c, p.cRow], [p.init, p.initRow]] as const
         ) {
@@ -218,6 +264,20 @@ function emitStore(f: FunctionBuilder, p: PanelArgs, acc: Local[][]): void {
       if (v < row.length - 1) f.get(c, x).memory("v128.store", 16 * v, 2);
     });
     emitStoreTail(f, p.tail, c, row[row.length - 1]!, 16 * (row.length - 1));
+  });
+  f.release(c, floor);
+}
+
+/** All of a full tile: the stores stand together, or V8 would not pair the vectors. */
+function emitStoreWhole(f: FunctionBuilder, p: PanelArgs, acc: Local[][]): void {
+  const floor = f.local("v128");
+  f.get(p.floor).op("f32x4.splat").set(floor);
+  for (const x of acc.flat()) f.get(x, floor).op("f32x4.pmax").set(x);
+  const c = f.local("i32");
+  f.get(p.c).set(c);
+  acc.forEach((row, r) => {
+    if (r > 0) f.get(c, p.cRow).op("i32.add").set(c);
+    row.forEach((x, v) => f.get(c, x).memory("v128.store", 16 * v, 2));
   });
   f.release(c, floor);
 }

@@ -25,7 +25,8 @@ import {
 } from "./gemm_args.ts";
 import type { GemmArg } from "./gemm_args.ts";
 import { emitDot } from "./gemm_dot.ts";
-import { emitPanels, PANEL } from "./gemm_kernels.ts";
+import { emitCall, emitPanels, PANEL } from "./gemm_kernels.ts";
+import type { Panels } from "./gemm_kernels.ts";
 import { emitPackers } from "./gemm_pack.ts";
 import type { Packers } from "./gemm_pack.ts";
 import type { KernelModule } from "./kernel_plan.ts";
@@ -138,7 +139,7 @@ function emitBiasRows(
 const BLOCK_PARAMS = Array.from({ length: 13 }, () => "i32" as const);
 
 /** One block of k of one tile: packs A where needed, then panel after panel. */
-function emitBlock(m: ModuleBuilder, packers: Packers, panels: FunctionHandle[]): FunctionHandle {
+function emitBlock(m: ModuleBuilder, packers: Packers, panels: Panels): FunctionHandle {
   return m.func({ params: BLOCK_PARAMS }, (f) => {
     const [args, scratch, table, row, rows, column, columns, k, kc, c, first, batch, last] = f
       .parameters(13);
@@ -265,23 +266,6 @@ function emitStart(f: FunctionBuilder, l: StartLocals): void {
       arg("biasAt").op("i32.add").set(init).i32(4 * PANEL).set(initRow);
     });
   });
-}
-
-/** Calls the panel function for `width` columns; `push` pushes all arguments but the last two. */
-export function emitCall(
-  f: FunctionBuilder,
-  panels: FunctionHandle[],
-  width: Local,
-  push: () => void,
-  floor: Local,
-): void {
-  const attempt = (vectors: number): void => {
-    f.get(width).i32(4 * (vectors - 1)).op("i32.gt_s").if(() => {
-      push();
-      f.get(width).i32(4 * (vectors - 1)).op("i32.sub").get(floor).call(panels[vectors]!);
-    }, vectors === 1 ? undefined : () => attempt(vectors - 1));
-  };
-  attempt(PANEL / 4);
 }
 
 /** `packA(args)`: `[src, srcRow, dst, dstRow, rows, columns]`; a task is 16 columns of the source. */

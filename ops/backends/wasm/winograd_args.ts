@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Panels } from "./gemm_kernels.ts";
 import type { FunctionBuilder, FunctionHandle, Local } from "./assembler.ts";
 import { ENTRY, SIDE } from "./winograd_tiles.ts";
 import type { TileFunctions } from "./winograd_tiles.ts";
@@ -52,7 +53,7 @@ export const SIDES: number = 4 * WINOGRAD_ARGS.length;
 /** Functions of the module that kernels call. */
 export interface Parts {
   tiles: TileFunctions;
-  panels: FunctionHandle[];
+  panels: Panels;
   input: FunctionHandle;
   gradient: FunctionHandle;
   output: FunctionHandle;

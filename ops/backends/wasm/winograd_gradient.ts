@@ -7,8 +7,7 @@
 import { KERNEL } from "./assembler.ts";
 import type { FunctionHandle, ModuleBuilder } from "./assembler.ts";
 import { emitExtent } from "./gemm_args.ts";
-import { PANEL } from "./gemm_kernels.ts";
-import { emitCall } from "./gemm_module.ts";
+import { emitCall, PANEL } from "./gemm_kernels.ts";
 import {
   emitFillTable,
   emitScratch,

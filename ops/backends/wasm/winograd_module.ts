@@ -17,8 +17,7 @@
 import { KERNEL, ModuleBuilder } from "./assembler.ts";
 import type { FunctionBuilder, FunctionHandle, Local, ModuleOptions } from "./assembler.ts";
 import { emitExtent } from "./gemm_args.ts";
-import { emitPanels, PANEL } from "./gemm_kernels.ts";
-import { emitCall } from "./gemm_module.ts";
+import { emitCall, emitPanels, PANEL } from "./gemm_kernels.ts";
 import type { KernelModule } from "./kernel_plan.ts";
 import { emitFilters, emitSums } from "./winograd_filters.ts";
 import {
