@@ -28,6 +28,7 @@ import {
   arange,
   cat,
   compile,
+  type CompiledFunction,
   manualSeed,
   noGrad,
   ones,
@@ -226,26 +227,29 @@ function lrAt(step: number, settings: Config): number {
   return lr * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * done)));
 }
 
-function learnerOf(settings: Config, prompts: Prompts): Learner & { model: Ddpm } {
-  const { lr, weightDecay, ema: decay } = settings;
-  const model = fromSettings(() => new Ddpm(settings, prompts));
-  const optimizer = new optim.AdamW(model.parameters(), { lr, betas: [0.9, 0.99], weightDecay });
-  return { model, optimizer, ema: new optim.EMA(model, { decay }) };
+/** What a run trains, and the step that trains it. */
+export interface Training extends Learner {
+  model: Ddpm;
+  diffusion: Diffusion;
+  /** One step as one plan; nothing waits for it. */
+  step: CompiledFunction<[x0: Tensor, labels: Tensor], void>;
+  /** Since the last line: the loss and the images of each quarter, the norm, the steps. */
+  sums: Tensor;
 }
 
-/** One step as one plan; what it measures is added to `sums` and stays on the device. */
-function compileStep(
-  { model, optimizer, ema }: Learner & { model: Ddpm },
-  diffusion: Diffusion,
-  prompts: Prompts,
-  sums: Tensor,
-  settings: Config,
-): (x0: Tensor, labels: Tensor) => void {
-  const { conditionDropout, diffusionSteps, clip } = settings;
+/** Model, optimizer and averages of some settings, and their training step. */
+export function trainingOf(settings: Config, prompts: Prompts): Training {
+  const { conditionDropout, diffusionSteps, lr, weightDecay, clip, ema: decay } = settings;
+  const diffusion = diffusionOf(settings);
+  const model = fromSettings(() => new Ddpm(settings, prompts));
+  const optimizer = new optim.AdamW(model.parameters(), { lr, betas: [0.9, 0.99], weightDecay });
+  const ema = new optim.EMA(model, { decay });
+
   const shape = [prompts.classes.length * SLOTS, prompts.length];
   const table = tensor(prompts.encodeAll(prompts.table()), { shape });
   const nothing = tensor(prompts.encode("")); // [L]
-  return compile((x0: Tensor, labels: Tensor) => {
+  const sums = zeros([2 * QUARTERS + 2]);
+  const step = compile((x0: Tensor, labels: Tensor) => {
     const n = x0.shape[0]!;
     const slot = labels.mul(SLOTS).add(randint(0, SLOTS, [n]));
     const dropped = rand([n, 1]).lt(conditionDropout);
@@ -267,6 +271,7 @@ function compileStep(
       sums.add_(cat([byQuarter, member.sum(0), norm.reshape([1]), ones([1])])); // [10]
     });
   }, { name: "trainStep" });
+  return { model, optimizer, ema, diffusion, step, sums };
 }
 
 async function train(settings: Config, resume: string): Promise<void> {
@@ -276,9 +281,8 @@ async function train(settings: Config, resume: string): Promise<void> {
   manualSeed(seed);
   const images = await openImages(settings, true);
   const prompts = Prompts.of(images.classes);
-  const diffusion = diffusionOf(settings);
-  const learner = learnerOf(settings, prompts);
-  const { model, optimizer, ema } = learner;
+  const learner = trainingOf(settings, prompts);
+  const { model, optimizer, ema, diffusion, sums, step: trainStep } = learner;
   const batchSize = Math.min(settings.batchSize, images.length);
   const loader = new DataLoader(asFloats(images), {
     batchSize,
@@ -305,9 +309,6 @@ async function train(settings: Config, resume: string): Promise<void> {
     folder: folder.path,
   }, settings);
 
-  // Sums since the last line: the loss and the images of each quarter, the norm, the steps.
-  const sums = zeros([2 * QUARTERS + 2]);
-  const trainStep = compileStep(learner, diffusion, prompts, sums, settings);
   const painter = new Painter(model, prompts, diffusion, settings);
   const rows = settings.dryRun ? 1 : 4;
   const draw = (name: string): Promise<string> =>

@@ -1,6 +1,6 @@
 /**
- * Golden plans: the kernels, bytes and FLOPs of one training step of each model, as text in
- * `tests/plans`. A refactor leaves them as they are; a faster plan shows in the diff.
+ * Golden plans: the kernels, bytes and FLOPs of one step of each model, as text in `tests/plans`:
+ * the workloads of the benchmark, and the steps of `models/ddpm.ts` as that script runs them. A refactor leaves them as they are; a faster plan shows in the diff.
  *
  * ```sh
  * deno task plans           # write them again
@@ -10,7 +10,10 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { manualSeed, setDevice } from "@tensaurus/core";
+import { manualSeed, randint, randn, setDevice } from "@tensaurus/core";
+import { Painter, same } from "../models/ddpm/paint.ts";
+import { Prompts } from "../models/ddpm/prompts.ts";
+import { script as ddpm, trainingOf } from "../models/ddpm.ts";
 import { exists, writeWhole } from "../models/kit/files.ts";
 import { WORKLOADS } from "./bench/workloads.ts";
 
@@ -22,7 +25,26 @@ export function planFile(workload: string): string {
   return `${workload.replaceAll(" ", "_")}.txt`;
 }
 
-/** Text of the plan of each workload that a CPU can trace in a moment. */
+/** Training step and denoising step of `models/ddpm.ts` with the settings that it has by default. */
+function ddpmPlans(): [file: string, text: string][] {
+  const { config } = ddpm;
+  const { batchSize, imageSize, channels, count } = config;
+  manualSeed(0);
+  const prompts = Prompts.of([..."0123456789"]);
+  const { model, diffusion, step } = trainingOf(config, prompts);
+  const images = randn([batchSize, channels, imageSize, imageSize]);
+  const training = step.describe(images, randint(0, prompts.classes.length, [batchSize]));
+  step.dispose();
+  const painter = new Painter(model.eval(), prompts, diffusion, config);
+  const denoising = painter.describe({ wanted: [same(prompts.question(7), count)], seed: 0 });
+  const size = `${imageSize}x${imageSize}`;
+  return [
+    [planFile(`ddpm-script train b${batchSize} ${size}`), training],
+    [planFile(`ddpm-script denoise b${count} ${size}`), denoising],
+  ];
+}
+
+/** Text of the plan of each workload, and of each script, that a CPU can trace in a moment. */
 export async function planTexts(): Promise<Map<string, string>> {
   await setDevice("cpu");
   const texts = new Map<string, string>();
@@ -33,6 +55,7 @@ export async function planTexts(): Promise<Map<string, string>> {
     texts.set(planFile(name), step.describe(...args));
     step.dispose();
   }
+  for (const [file, text] of ddpmPlans()) texts.set(file, text);
   return texts;
 }
 

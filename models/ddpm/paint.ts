@@ -15,6 +15,7 @@ import {
   repeatBatch,
   Sampler,
   type SamplerName,
+  type SamplerRow,
   samplerRows,
   type Threshold,
 } from "./samplers.ts";
@@ -166,8 +167,18 @@ export class Painter {
    * @returns The state after each step; see {@linkcode Sampler.run}.
    */
   *paint(order: Order): Generator<Denoised, void, void> {
+    yield* this.#sampler.run(...this.#prepare(order), order.known);
+  }
+
+  /** Text of the plan of one step. */
+  describe(order: Order): string {
+    return this.#sampler.describe(...this.#prepare(order));
+  }
+
+  /** Noise, the table of the sampler, and the prompts with guidance. */
+  #prepare(order: Order): [start: Tensor, rows: SamplerRow[], texts: MixedTexts] {
     const { imageSize, channels, guidance } = this.#settings;
-    const { wanted, negative = "", seed, sameNoise = false, known, resamples = 1 } = order;
+    const { wanted, negative = "", seed, sameNoise = false, resamples = 1 } = order;
     const count = wanted[0]!.prompts.length;
     const rows = samplerRows(this.#diffusion.process, {
       sampler: this.#settings.sampler as SamplerName,
@@ -181,8 +192,7 @@ export class Painter {
     const shape = [sameNoise ? 1 : count, channels, imageSize, imageSize];
     const noise = randn(shape, { generator: this.#generator });
     const start = sameNoise ? noise.expand([count, ...shape.slice(1)]).contiguous() : noise;
-    const texts = this.#encode(guided(wanted, negative, guidance));
-    yield* this.#sampler.run(start, rows, texts, known);
+    return [start, rows, this.#encode(guided(wanted, negative, guidance))];
   }
 
   /** Paints to the end. @returns Images `[N, C, H, W]` from −1 to 1. */

@@ -1,7 +1,7 @@
 /** models/ddpm.ts as its users run it. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { setDevice, tensor, zeros } from "@tensaurus/core";
-import { Ddpm, script } from "../../models/ddpm.ts";
+import { manualSeed, randint, randn, setDevice, tensor, zeros } from "@tensaurus/core";
+import { Ddpm, script, trainingOf } from "../../models/ddpm.ts";
 import { bitsPerDimension, Judge } from "../../models/ddpm/evaluate.ts";
 import { Diffusion } from "../../models/ddpm/diffusion.ts";
 import { Prompts } from "../../models/ddpm/prompts.ts";
@@ -74,6 +74,21 @@ Deno.test("Ddpm has 900,001 parameters in its default form", () => {
   assertEquals(model.parameters().reduce((n, p) => n + p.numel, 0), 900_001);
   const ids = tensor(prompts.encodeAll(["seven", ""]), { shape: [2, prompts.length] });
   assertEquals(model.forward(zeros([2, 1, 28, 28]), tensor([0, 999]), ids).shape, [2, 1, 28, 28]);
+});
+
+Deno.test("trainingOf() replays one plan for every step, whatever the learning rate", async () => {
+  manualSeed(0);
+  const small = { width: 8, groups: 4, heads: 2, multipliers: [1, 2], attention: [4] };
+  const settings = { ...script.config, ...small, imageSize: 8, textWidth: 8, textHeads: 2 };
+  const { step, sums, optimizer } = trainingOf(settings, Prompts.of([..."0123456789"]));
+  for (const lr of [0, 1e-3, 2e-3]) {
+    optimizer.paramGroups[0]!.lr = lr;
+    step(randn([4, 1, 8, 8]), randint(0, 10, [4]));
+  }
+  const values = [...await sums.data()];
+  const images = values.slice(4, 8).reduce((a, b) => a + b, 0);
+  assertEquals([step.planCount, images, values[9]], [1, 12, 3]);
+  step.dispose();
 });
 
 Deno.test("ddpm.ts reads every setting", async () => {
