@@ -8,7 +8,7 @@ import { bytesOf } from "../../ir/dtype.ts";
 import type { Kernel } from "../../ir/kernel.ts";
 import type { Program, ProgramPass } from "./backend_compile.ts";
 import type { PlanPass } from "./emit_nest.ts";
-import { BoundPlan, type KernelCache } from "./kernel_plan.ts";
+import { BoundPlan, type KernelCache, type KernelPlan } from "./kernel_plan.ts";
 import type { WasmMemory } from "./memory.ts";
 import type { WideProbe } from "./wide.ts";
 import type { Job, JobList, WorkerPool } from "./workers.ts";
@@ -111,11 +111,14 @@ export class WasmPlan implements PreparedPlan {
     this.#machine = machine;
     this.#timing = timing;
     const scratch = this.#scratch(coded);
-    const bound = dispatches.map(({ kernel, bindings }, i) => {
+    const addresses = dispatches.map(({ kernel, bindings }, i) => {
       const own = coded[i]!.program.scratch.map((_, j) => scratch[j]!);
-      const addresses = addressesOf(kernel, bindings, own, addressOf);
-      return this.#bindKernel(coded[i]!.program, addresses, bindings.length);
+      return addressesOf(kernel, bindings, own, addressOf);
     });
+    const repeated = findRepeated(dispatches, coded, addresses);
+    const bound = dispatches.map(({ bindings }, i) =>
+      this.#bindKernel(coded[i]!.program, addresses[i]!, bindings.length, repeated[i])
+    );
     this.#bind = (into) => bound.forEach((add, i) => add(into(i)));
     const all = new Steps(machine.pool);
     this.#bind(() => all);
@@ -170,6 +173,7 @@ export class WasmPlan implements PreparedPlan {
     program: Program,
     addresses: readonly number[],
     bindings: number,
+    repeated: Repeated | undefined,
   ): (steps: Steps) => void {
     const { memory, cache } = this.#machine;
     const args = this.#block(4 * Math.max(1, addresses.length));
@@ -177,11 +181,33 @@ export class WasmPlan implements PreparedPlan {
     const parts = program.passes.map((pass): (steps: Steps) => void => {
       if (!("plan" in pass)) return (steps) => steps.add(pass, args);
       const operands = operandsOf(pass, args, addresses, bindings);
+      if (repeated && pass.repeated) return this.#bindRepeated(pass.repeated, operands, repeated);
       const bound = new BoundPlan(pass.plan, memory, cache, operands);
       this.#bound.push(bound);
       return (steps) => steps.addJobs(bound.jobs);
     });
     return (steps) => parts.forEach((add) => add(steps));
+  }
+
+  /** The same with an operand that is packed once; the first of them brings the packing. */
+  #bindRepeated(
+    plan: NonNullable<PlanPass["repeated"]>,
+    operands: Record<string, number>,
+    repeated: Repeated,
+  ): (steps: Steps) => void {
+    const { memory, cache } = this.#machine;
+    const jobs: Job[] = [];
+    const bind = (part: KernelPlan) => {
+      const bound = new BoundPlan(part, memory, cache, { ...operands, ahead: repeated.address! });
+      this.#bound.push(bound);
+      jobs.push(...bound.jobs);
+    };
+    if (repeated.address === undefined) {
+      repeated.address = this.#block(plan.ahead.bytes);
+      bind({ ...plan, jobs: plan.ahead.jobs });
+    }
+    bind(plan);
+    return (steps) => steps.addJobs(jobs);
   }
 
   #block(bytes: number): number {
@@ -198,6 +224,51 @@ export class WasmPlan implements PreparedPlan {
     }
     return sizes.map((bytes) => this.#block(bytes));
   }
+}
+
+/** Dispatches of one kernel that read the same operand, which nothing writes in between. */
+interface Repeated {
+  /** Where the operand lies packed, once the first of them is bound. */
+  address: number | undefined;
+}
+
+/** By dispatch, the group that it belongs to. */
+function findRepeated(
+  dispatches: readonly Dispatch[],
+  coded: readonly Coded[],
+  addresses: readonly (readonly number[])[],
+): (Repeated | undefined)[] {
+  const groups = new Map<string, number[]>();
+  const numbers = new Map<Program, number>();
+  coded.forEach(({ program }, i) => {
+    const slot = repeatedSlot(program);
+    if (slot === undefined) return;
+    if (!numbers.has(program)) numbers.set(program, numbers.size);
+    const key = `${numbers.get(program)} ${addresses[i]![slot]}`;
+    groups.set(key, [...groups.get(key) ?? [], i]);
+  });
+  const found = new Array<Repeated | undefined>(dispatches.length).fill(undefined);
+  for (const members of groups.values()) {
+    const [first, last] = [members[0]!, members[members.length - 1]!];
+    if (members.length < 2) continue;
+    const { buffer } = dispatches[first]!.bindings[repeatedSlot(coded[first]!.program)!]!;
+    // Whoever writes to the buffer at all is taken to write to the operand.
+    const written = dispatches.slice(first, last).some(({ kernel, bindings }) =>
+      bindings.slice(kernel.inputs.length).some((b) => b.buffer === buffer)
+    );
+    if (written) continue;
+    const repeated: Repeated = { address: undefined };
+    for (const i of members) found[i] = repeated;
+  }
+  return found;
+}
+
+/** The binding that a kernel's only pass can have packed ahead. */
+function repeatedSlot(program: Program): number | undefined {
+  const pass = program.passes[0];
+  if (program.passes.length !== 1 || !pass || !("plan" in pass) || !pass.repeated) return undefined;
+  const place = pass.places[pass.repeated.ahead.source];
+  return typeof place === "object" && "slot" in place && !place.bytes ? place.slot : undefined;
 }
 
 /** What a kernel is called in timings. */

@@ -19,7 +19,7 @@ import {
 } from "./contract_shape.ts";
 import { lowerConvolution } from "./contract_winograd.ts";
 import { CodeModule } from "./emit.ts";
-import { type LoweredKernel, type OperandPlace, plainSlots } from "./emit_nest.ts";
+import { type LoweredKernel, type OperandPlace, plainSlots, type PlanPass } from "./emit_nest.ts";
 import type { Node } from "./emit_node.ts";
 import { type ExternalMatrix, type GemmProblem, planGemm, type StridedMatrix } from "./gemm.ts";
 import { GEMM_ARGS } from "./gemm_args.ts";
@@ -194,13 +194,26 @@ class ProductBuilder {
     const job = plan.jobs.find((j) => j.name === "gemm");
     const word = job?.args[GEMM_ARGS.indexOf("kBlock")];
     this.#kBlock = typeof word === "number" ? word : 0;
-    const scratch = c ? [plan.scratchBytes] : [plan.scratchBytes, 4 * batches * m * n];
-    if (!patches) return { passes: [{ plan, places: this.#places }], scratch };
+    const repeated = patches ? undefined : this.#repeated(problem);
+    const bytes = Math.max(plan.scratchBytes, repeated?.scratchBytes ?? 0);
+    const scratch = c ? [bytes] : [bytes, 4 * batches * m * n];
+    if (!patches) {
+      return { passes: [{ plan, places: this.#places, ...(repeated && { repeated }) }], scratch };
+    }
     const jobs = [patches.job, ...plan.jobs];
     return {
       passes: [{ plan: { ...plan, jobs }, places: this.#places }],
       scratch: [...scratch, patches.bytes],
     };
+  }
+
+  /** The plan for many products with one right operand, packed once. */
+  #repeated(problem: GemmProblem): PlanPass["repeated"] {
+    // An operand that a function packs knows the block of k of the plan without.
+    if ("pack" in problem.a) return undefined;
+    const plan = planGemm({ ...problem, ahead: true });
+    const { ahead } = plan;
+    return ahead && { ...plan, ahead };
   }
 
   /** The right operand as patches, whose planes are in scratch array `at`. */

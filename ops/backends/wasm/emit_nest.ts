@@ -9,7 +9,7 @@ import { type FunctionBuilder, KERNEL, type Local, type Operand } from "./assemb
 import { type CodeModule, Emission, emitVectorLoop, type Value } from "./emit.ts";
 import type { Loop } from "./emit_axes.ts";
 import { type Node, visitNodes } from "./emit_node.ts";
-import type { KernelPlan } from "./kernel_plan.ts";
+import type { AheadPlan, KernelPlan } from "./kernel_plan.ts";
 import { type Frame, Lowering } from "./emit_lower.ts";
 import { boundValue, ValueTable } from "./emit_values.ts";
 
@@ -43,6 +43,8 @@ export type OperandPlace =
 export interface PlanPass {
   readonly plan: KernelPlan;
   readonly places: Readonly<Record<string, OperandPlace>>;
+  /** The same with work done ahead, for many dispatches in which one operand is the same. */
+  readonly repeated?: KernelPlan & { readonly ahead: AheadPlan };
 }
 
 /** Passes in order, and the sizes in bytes of scratch arrays bound behind the outputs. */

@@ -9,7 +9,14 @@ import { BATCH_TABLE, GEMM_ARGS, MODES, STARTS } from "./gemm_args.ts";
 import type { GemmArg } from "./gemm_args.ts";
 import { GEMM_MODULE } from "./gemm_module.ts";
 import { floatWord } from "./kernel_plan.ts";
-import type { ArgWord, FunctionWord, KernelPlan, PlannedJob, PointerWord } from "./kernel_plan.ts";
+import type {
+  AheadPlan,
+  ArgWord,
+  FunctionWord,
+  KernelPlan,
+  PlannedJob,
+  PointerWord,
+} from "./kernel_plan.ts";
 import {
   chooseChunks,
   chooseTiles,
@@ -71,6 +78,11 @@ export interface GemmProblem {
   readonly relu?: boolean;
   /** Function called when a tile of C is finished; see `HOOK` in `gemm_args.ts`. */
   readonly hook?: ExternalMatrix | undefined;
+  /**
+   * Whether B is packed by jobs of their own, `KernelPlan.ahead`, for many products with one B.
+   * Ignored where B is not packed. @default false
+   */
+  readonly ahead?: boolean;
   /** Threads of the pool that will run it: scratch space is laid out for exactly so many. */
   readonly threads: number;
 }
@@ -157,7 +169,8 @@ function planPanels(p: GemmProblem, flops: number): KernelPlan {
   const grid = chooseTiles(m, n, k, batches * chunks, threads);
   let aMode = modeOfA(p);
   let bMode = modeOfB(p);
-  const kBlock = bMode === "direct" ? K_BLOCK_DIRECT : evenBlock(k);
+  const packsAhead = p.ahead === true && suitsAhead(p);
+  const kBlock = bMode === "direct" && !packsAhead ? K_BLOCK_DIRECT : evenBlock(k);
   const jobs: PlannedJob[] = [];
   const words = commonWords(p, aMode, bMode);
   let scratchBytes = 0;
@@ -173,7 +186,17 @@ function planPanels(p: GemmProblem, flops: number): KernelPlan {
     Object.assign(words, { a: dst, aRow: row, aK: 4, aMode: MODES.direct });
     aMode = "direct";
   }
-  if (shouldPackB(p, bMode, grid)) {
+  let ahead: AheadPlan | undefined;
+  if (packsAhead) {
+    const dst = { operand: "ahead" };
+    ahead = {
+      jobs: [packJobB(p, dst, kBlock, bMode === "direct" ? "copy" : bMode)],
+      source: (p.b as StridedMatrix).operand ?? "b",
+      bytes: 4 * PANEL * Math.ceil(n / PANEL) * k,
+    };
+    Object.assign(words, { b: dst, bMode: MODES.panels });
+    bMode = "panels";
+  } else if (shouldPackB(p, bMode, grid)) {
     const dst = take(4 * PANEL * Math.ceil(n / PANEL) * k);
     jobs.push(packJobB(p, dst, kBlock, bMode));
     Object.assign(words, { b: dst, bMode: MODES.panels });
@@ -193,7 +216,12 @@ function planPanels(p: GemmProblem, flops: number): KernelPlan {
   const tasks = grid.rowTiles * grid.columnTiles * batches * used;
   jobs.push({ module: GEMM_MODULE, name: "gemm", args: layOut(words, p), tasks });
   if (used > 1) jobs.push(sumJob(p, words, used));
-  return { jobs, scratchBytes, flops };
+  return { jobs, scratchBytes, flops, ...(ahead && { ahead }) };
+}
+
+/** With few rows, packing B costs about what the product does. */
+function suitsAhead(p: GemmProblem): boolean {
+  return p.m >= 4 && !isExternal(p.b) && sameBatches(p.b) && p.b.row > 0 && p.b.column > 0;
 }
 
 /** Blocks of k of equal size, multiples of eight (the unrolling). */

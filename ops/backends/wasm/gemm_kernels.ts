@@ -99,9 +99,11 @@ export function emitPanels(m: ModuleBuilder): Panels {
   for (let vectors = 1; vectors <= PANEL / 4; vectors++) {
     const single = emitPanel(m, 1, vectors, undefined);
     narrow[vectors] = emitPanel(m, ROWS[vectors]!, vectors, single);
-    wide[vectors] = vectors === 1
-      ? narrow[vectors]!
-      : emitPanel(m, WIDE_ROWS[vectors]!, vectors, single, true);
+    if (vectors === 1) wide[vectors] = narrow[vectors]!;
+    else {
+      const pair = emitPanel(m, 2, vectors, single, true);
+      wide[vectors] = emitPanel(m, WIDE_ROWS[vectors]!, vectors, pair, true);
+    }
   }
   return { narrow, wide };
 }

@@ -66,6 +66,18 @@ export interface KernelPlan {
   readonly scratchBytes: number;
   /** Floating-point operations of one run. */
   readonly flops: number;
+  /** Work that need not be done again while an operand stays as it is. */
+  readonly ahead?: AheadPlan;
+}
+
+/** Work done once for many runs of a plan: what it writes stays in the operand `ahead`. */
+export interface AheadPlan {
+  /** Jobs that run before the first run of the plan. */
+  readonly jobs: readonly PlannedJob[];
+  /** Name of the one operand that they read. */
+  readonly source: string;
+  /** Bytes of the operand `ahead`. */
+  readonly bytes: number;
 }
 
 /** The bits of a single-precision number, for a word of an argument block. */
