@@ -241,7 +241,10 @@ export class Gpt extends nn.Module {
     if (positions === "learned") this.wpe = new nn.LearnedPositionalEncoding(context, width);
     else if (positions === "sinusoidal") {
       this.wpe = new nn.SinusoidalPositionalEncoding(width, { maxLen });
-    } else this.rotary = new nn.RotaryEmbedding(headSize, { maxLen, base: options.rotaryBase });
+    } else {
+      const { rotaryBase: base, rotaryScaling: scaling } = options;
+      this.rotary = new nn.RotaryEmbedding(headSize, { maxLen, base, scaling });
+    }
     this.drop = new nn.Dropout(options.dropout);
     this.h = new nn.ModuleList(Array.from({ length: layers }, () => new Block(options)));
     this.ln_f = normOf(options, width);
@@ -312,13 +315,15 @@ function loraOf(settings: Config): LoraOptions {
 async function openModel(settings: Config, known: Tokenizer | undefined): Promise<Opened> {
   const { context, dropout } = settings;
   const hf = settings.hf ? await readHfFolder(settings.hf) : undefined;
-  if (hf && context > hf.options.context) {
+  // Dynamic frequencies are made for the context that is asked for.
+  const grows = hf?.options.rotaryScaling?.type === "dynamic";
+  if (hf && !grows && context > hf.options.context) {
     throw new UsageError(`--context: ${context} is longer than the model's ${hf.options.context}`);
   }
   const tokenizer = known ?? hf?.tokenizer;
   if (!tokenizer) throw new UsageError(`--hf: ${settings.hf} has no tokenizer.json`);
   const options = hf
-    ? { ...hf.options, dropout }
+    ? { ...hf.options, context: Math.max(context, hf.options.context), dropout }
     : architecture.gptOptions(settings, tokenizer.vocabSize);
   const model = new Gpt(options);
   if (hf) model.loadStateDict(hf.state(Object.keys(model.stateDict())));

@@ -38,5 +38,7 @@ export * from "./attention.ts";
 export * from "./transformer_layers.ts";
 export * from "./transformer.ts";
 export * from "./positional.ts";
+export * from "./rotary.ts";
+export type * from "./rotary_scaling.ts";
 export * as init from "./init.ts";
 export * as functional from "./functional.ts";

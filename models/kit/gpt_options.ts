@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RotaryScaling } from "@tensaurus/core/nn";
 import { type Limit, UsageError } from "./settings.ts";
 
 /** Sizes and kinds of layers. */
@@ -33,6 +34,8 @@ export interface GptOptions {
   positions: string;
   /** Base of the rotary frequencies. */
   rotaryBase: number;
+  /** How they change for texts longer than those of pre-training. */
+  rotaryScaling?: RotaryScaling | undefined;
   /** Whether queries and keys are normalized. */
   qkNorm: boolean;
   /** Whether there are offsets. */

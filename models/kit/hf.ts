@@ -7,7 +7,7 @@
 import { cat, type Tensor } from "@tensaurus/core";
 import { FormatError, loadTensors, loadTokenizer, saveTensors } from "@tensaurus/core/data";
 import type { Tokenizer } from "@tensaurus/core/data";
-import type { StateDict } from "@tensaurus/core/nn";
+import type { RotaryScaling, StateDict } from "@tensaurus/core/nn";
 import { exists } from "./files.ts";
 import type { GptOptions } from "./gpt_options.ts";
 
@@ -40,39 +40,55 @@ interface Family {
 class Fields {
   readonly #values: Record<string, unknown>;
   readonly #source: string;
+  readonly #prefix: string;
 
-  constructor(values: Record<string, unknown>, source: string) {
+  constructor(values: Record<string, unknown>, source: string, prefix = "") {
     this.#values = values;
     this.#source = source;
+    this.#prefix = prefix;
   }
 
   number(name: string, fallback?: number): number {
     const value = this.#values[name] ?? fallback;
     if (typeof value === "number") return value;
-    throw this.#problem(`${name} is ${JSON.stringify(value) ?? "missing"}, expected a number`);
+    throw this.#problem(name, `${JSON.stringify(value) ?? "missing"}, expected a number`);
+  }
+
+  /** A number greater than, or with `equal` also equal to, a bound. */
+  above(name: string, least: number, equal: boolean): number {
+    const value = this.number(name);
+    if (equal ? value >= least : value > least) return value;
+    throw this.#problem(name, `${value}, expected ${equal ? "at least" : "more than"} ${least}`);
+  }
+
+  optional(name: string): number | undefined {
+    return this.has(name) ? this.number(name) : undefined;
   }
 
   flag(name: string, fallback: boolean): boolean {
     return (this.#values[name] ?? fallback) === true;
   }
 
+  has(name: string): boolean {
+    return (this.#values[name] ?? undefined) !== undefined;
+  }
+
   /** One of the values that are supported. */
   oneOf<T>(name: string, supported: Readonly<Record<string, T>>, fallback?: string): T {
     const value = String(this.#values[name] ?? fallback);
     if (Object.hasOwn(supported, value)) return supported[value]!;
-    const known = Object.keys(supported).join(", ");
-    throw this.#problem(`${name} is "${value}", supported are ${known}`);
+    throw this.#problem(name, `"${value}", supported are ${Object.keys(supported).join(", ")}`);
   }
 
   /** The fields of an object inside. */
   inner(name: string): Fields {
     const value = this.#values[name];
     const inner = typeof value === "object" && value !== null ? value : {};
-    return new Fields(inner as Record<string, unknown>, this.#source);
+    return new Fields(inner as Record<string, unknown>, this.#source, `${this.#prefix}${name}.`);
   }
 
-  #problem(text: string): FormatError {
-    return new FormatError(OP, text, this.#source);
+  #problem(name: string, text: string): FormatError {
+    return new FormatError(OP, `${this.#prefix}${name} is ${text}`, this.#source);
   }
 }
 
@@ -123,11 +139,53 @@ const GPT2: Family = {
   },
 };
 
+/** Kinds of `rope_scaling`, and how each is read; the names are those of transformers. */
+const SCALINGS: Readonly<
+  Record<string, (rope: Fields, config: Fields) => RotaryScaling | undefined>
+> = {
+  default: () => undefined,
+  linear: (rope) => ({ type: "linear", factor: rope.above("factor", 1, true) }),
+  dynamic: (rope, config) => ({
+    type: "dynamic",
+    factor: rope.above("factor", 1, true),
+    originalMaxLen: config.number("max_position_embeddings"),
+  }),
+  llama3: (rope, config) => {
+    const factor = rope.above("factor", 1, true), lowFreqFactor = rope.number("low_freq_factor");
+    const highFreqFactor = rope.above("high_freq_factor", lowFreqFactor, false);
+    const originalMaxLen = originalContext(rope, config);
+    return { type: "llama3", factor, lowFreqFactor, highFreqFactor, originalMaxLen };
+  },
+  yarn: (rope, config) => ({
+    type: "yarn",
+    factor: rope.above("factor", 1, true),
+    originalMaxLen: originalContext(rope, config),
+    attentionFactor: rope.optional("attention_factor"),
+    mscale: rope.optional("mscale"),
+    mscaleAllDim: rope.optional("mscale_all_dim"),
+    betaFast: rope.optional("beta_fast"),
+    betaSlow: rope.optional("beta_slow"),
+    truncate: rope.flag("truncate", true),
+  }),
+};
+
+function rotaryScaling(rope: Fields, config: Fields): RotaryScaling | undefined {
+  // Turning a part of each head only is another network.
+  for (const fields of [rope, config]) fields.oneOf("partial_rotary_factor", { 1: true }, "1");
+  const name = rope.has("rope_type") || !rope.has("type") ? "rope_type" : "type";
+  return rope.oneOf(name, SCALINGS, "default")(rope, config);
+}
+
+/** Positions of pre-training; beside `rope_scaling` they go before those within it. */
+function originalContext(rope: Fields, config: Fields): number {
+  const name = "original_max_position_embeddings";
+  return config.optional(name) ?? rope.number(name, config.number("max_position_embeddings"));
+}
+
 const LLAMA: Family = {
   options(config) {
-    const rope = config.inner("rope_parameters");
-    rope.oneOf("rope_type", { default: true }, "default");
-    config.inner("rope_scaling").oneOf("rope_type", { default: true }, "default");
+    // Versions before 5 of transformers kept the base apart.
+    const rope = config.inner(config.has("rope_scaling") ? "rope_scaling" : "rope_parameters");
     config.oneOf("hidden_act", { silu: true }, "silu");
     const bias = config.flag("attention_bias", false);
     config.oneOf("mlp_bias", { [`${bias}`]: true }, `${bias}`);
@@ -146,6 +204,7 @@ const LLAMA: Family = {
       activation: "swiglu",
       positions: "rotary",
       rotaryBase: rope.number("rope_theta", config.number("rope_theta", 10_000)),
+      rotaryScaling: rotaryScaling(rope, config),
       qkNorm: false,
       bias,
       tie: config.flag("tie_word_embeddings", false),

@@ -111,8 +111,38 @@ Deno.test("readHfFolder() names the field that it cannot use", async () => {
     ["llama", { hidden_act: "gelu" }, 'hidden_act is "gelu", supported are silu'],
     [
       "llama",
-      { rope_parameters: { rope_type: "yarn" } },
-      'rope_type is "yarn", supported are default',
+      { rope_parameters: { rope_type: "longrope" } },
+      'rope_parameters.rope_type is "longrope", supported are default, linear, dynamic, llama3, yarn',
+    ],
+    [
+      "llama",
+      { rope_scaling: { type: "linear" } },
+      "rope_scaling.factor is missing, expected a number",
+    ],
+    [
+      "llama",
+      { rope_scaling: { type: "dynamic", factor: 0.5 } },
+      "rope_scaling.factor is 0.5, expected at least 1",
+    ],
+    [
+      "llama",
+      { rope_scaling: { rope_type: "llama3", factor: 8, low_freq_factor: 1 } },
+      "rope_scaling.high_freq_factor is missing, expected a number",
+    ],
+    [
+      "llama",
+      { rope_scaling: { rope_type: "llama3", factor: 8, low_freq_factor: 4, high_freq_factor: 1 } },
+      "rope_scaling.high_freq_factor is 1, expected more than 4",
+    ],
+    [
+      "llama",
+      { rope_parameters: { rope_type: "yarn", factor: 4, beta_fast: "32" } },
+      'rope_parameters.beta_fast is "32", expected a number',
+    ],
+    [
+      "llama",
+      { rope_parameters: { partial_rotary_factor: 0.5 } },
+      'rope_parameters.partial_rotary_factor is "0.5", supported are 1',
     ],
     ["llama", { mlp_bias: true }, 'mlp_bias is "true", supported are false'],
   ];
@@ -121,6 +151,68 @@ Deno.test("readHfFolder() names the field that it cannot use", async () => {
     const error = await assertRejects(() => readHfFolder(folder), FormatError);
     assertEquals(error.message, `readHfFolder: ${problem}: ${folder}/config.json`);
   }
+});
+
+Deno.test("readHfFolder() reads how rotary frequencies are scaled, under both names", async () => {
+  const scalingOf = async (config: Record<string, unknown>) => {
+    const { options } = await readHfFolder(await changed("llama", config));
+    return [options.rotaryBase, options.rotaryScaling];
+  };
+  const older = { rope_parameters: undefined, rope_theta: 500_000 };
+  const llama3 = { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+  assertEquals(
+    await scalingOf({
+      ...older,
+      rope_scaling: { ...llama3, original_max_position_embeddings: 64 },
+    }),
+    [500_000, {
+      type: "llama3",
+      factor: 8,
+      lowFreqFactor: 1,
+      highFreqFactor: 4,
+      originalMaxLen: 64,
+    }],
+  );
+  assertEquals(await scalingOf({ ...older, rope_scaling: { type: "linear", factor: 2 } }), [
+    500_000,
+    { type: "linear", factor: 2 },
+  ]);
+  assertEquals(await scalingOf({ rope_scaling: null }), [10_000, undefined]);
+  const dynamic = { rope_type: "dynamic", factor: 2, rope_theta: 20_000 };
+  assertEquals(await scalingOf({ rope_parameters: dynamic }), [
+    20_000,
+    { type: "dynamic", factor: 2, originalMaxLen: 128 },
+  ]);
+  const yarn = await scalingOf({
+    rope_parameters: { rope_type: "yarn", factor: 4, beta_slow: 2, truncate: false },
+    original_max_position_embeddings: 32,
+  });
+  assertEquals(yarn, [10_000, {
+    type: "yarn",
+    factor: 4,
+    originalMaxLen: 32,
+    attentionFactor: undefined,
+    mscale: undefined,
+    mscaleAllDim: undefined,
+    betaFast: undefined,
+    betaSlow: 2,
+    truncate: false,
+  }]);
+});
+
+Deno.test("gpt.ts --hf goes past the context of a folder with dynamic scaling alone", async () => {
+  const folder = await runnable("llama");
+  const flags = ["sample", `--hf=${folder}`, "--context=160", "--device=cpu", "--length=8"];
+  const refused = await runScript("gpt.ts", ...flags, "--prompt=To be");
+  assertEquals([refused.code, refused.stderr.trim()], [
+    2,
+    "--context: 160 is longer than the model's 128",
+  ]);
+  const config = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
+  config.rope_scaling = { rope_type: "dynamic", factor: 2 };
+  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
+  const written = await runScript("gpt.ts", ...flags, "--prompt=To be");
+  assertEquals(written.code, 0, written.stderr);
 });
 
 Deno.test("readHfFolder() names weights that are missing, left over or of another shape", async () => {
