@@ -14,6 +14,7 @@
  * @module
  */
 
+import { LEAST_PAGES } from "./assembler.ts";
 import type { ModuleOptions } from "./assembler.ts";
 import { ConstantPool } from "./constants.ts";
 
@@ -66,7 +67,7 @@ export interface MemoryStats {
 
 /** Settings of {@linkcode WasmMemory}. */
 export interface MemoryOptions {
-  /** Upper bound in bytes. @default 4 GiB, or the most that the platform grants */
+  /** Upper bound in bytes, 1 MiB at least. @default 4 GiB, or the most that the platform grants */
   maxBytes?: number;
   /** Whether threads can share it. @default whether SharedArrayBuffer exists */
   shared?: boolean;
@@ -337,11 +338,14 @@ function create(
   options: MemoryOptions,
 ): { memory: WebAssembly.Memory; shared: boolean; pages: number } {
   const shared = options.shared ?? typeof SharedArrayBuffer === "function";
-  let pages = Math.min(65536, Math.max(2, Math.floor((options.maxBytes ?? 2 ** 32) / PAGE)));
+  let pages = Math.min(
+    65536,
+    Math.max(LEAST_PAGES, Math.floor((options.maxBytes ?? 2 ** 32) / PAGE)),
+  );
   // Some platforms refuse to reserve 4 GiB of addresses: ask for less until one is granted.
   for (;; pages >>>= 1) {
     try {
-      const initial = Math.min(16, pages);
+      const initial = LEAST_PAGES;
       return { memory: new WebAssembly.Memory({ initial, maximum: pages, shared }), shared, pages };
     } catch (error) {
       if (pages < 512) throw error;

@@ -186,7 +186,7 @@ export class WorkerPool {
 
   #words(): Int32Array<ArrayBufferLike> {
     const { buffer } = this.#memory.memory;
-    return new Int32Array(buffer, 0, buffer.byteLength >>> 2);
+    return new Int32Array(buffer, 0, Math.floor(buffer.byteLength / 4));
   }
 
   #instantiate(bytes: Uint8Array<ArrayBuffer>): Record<string, CallableFunction> {

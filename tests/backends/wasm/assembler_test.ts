@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ModuleBuilder } from "../../../ops/backends/wasm/assembler.ts";
+import { LEAST_PAGES, ModuleBuilder } from "../../../ops/backends/wasm/assembler.ts";
 import type { FunctionBuilder, ValueType } from "../../../ops/backends/wasm/assembler.ts";
 import { writeSigned, writeSigned64, writeUnsigned } from "../../../ops/backends/wasm/encode.ts";
 import { opcodes } from "../../../ops/backends/wasm/opcodes.ts";
@@ -15,7 +15,7 @@ function run(result: ValueType | undefined, emit: Emit): { value: unknown; memor
     { params: [], results: result === undefined ? [] : [result], export: "f" },
     (f) => emit(f),
   );
-  const memory = new WebAssembly.Memory({ initial: 1 });
+  const memory = new WebAssembly.Memory({ initial: LEAST_PAGES });
   const instance = new WebAssembly.Instance(new WebAssembly.Module(m.build()), { env: { memory } });
   const value = (instance.exports.f as () => unknown)();
   return { value, memory: new DataView(memory.buffer) };
@@ -160,7 +160,7 @@ Deno.test("madd and nmadd agree with multiply and add, relaxed or not", () => {
       f.i32(0).f32x4(2).f32x4(1, 2, 3, 4).f32x4(10).madd("f32x4").memory("v128.store");
       f.i32(16).f32x4(2).f32x4(1, 2, 3, 4).f32x4(10).nmadd("f32x4").memory("v128.store");
     });
-    const memory = new WebAssembly.Memory({ initial: 1 });
+    const memory = new WebAssembly.Memory({ initial: LEAST_PAGES });
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(m.build()), {
       env: { memory },
     });
@@ -204,7 +204,7 @@ Deno.test("imported functions, tables and data segments", () => {
     f.i32(32).memory("i32.load").call(host).get(f.params[0]!);
     f.callIndirect({ params: ["i32"], results: ["i32"] });
   });
-  const memory = new WebAssembly.Memory({ initial: 1 });
+  const memory = new WebAssembly.Memory({ initial: LEAST_PAGES });
   const table = new WebAssembly.Table({ element: "anyfunc", initial: 4 });
   const other = new ModuleBuilder();
   other.func({ params: ["i32"], results: ["i32"], export: "g" }, (f) => {
@@ -229,7 +229,7 @@ Deno.test("atomics add, load, store, exchange and notify on shared memory", () =
     f.i32(8).i32(1).memory("memory.atomic.notify").op("i32.add"); // nobody waits: 0
     f.i32(8).memory("i32.atomic.load").op("i32.add");
   });
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
+  const memory = new WebAssembly.Memory({ initial: LEAST_PAGES, maximum: 65536, shared: true });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(m.build()), {
     env: { memory },
   });

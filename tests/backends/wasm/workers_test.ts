@@ -153,3 +153,20 @@ Deno.test("workers do not keep the process alive", async () => {
   assert(success, new TextDecoder().decode(stderr) || "killed after 20 s");
   assertEquals(new TextDecoder().decode(stdout).trim(), "2");
 });
+
+Deno.test("a pool works over a memory of all 4 GiB", () => {
+  const memory = new WasmMemory();
+  const pool = new WorkerPool(memory, { threads: 2 });
+  try {
+    memory.memory.grow(65536 - memory.memory.buffer.byteLength / 65536);
+  } catch {
+    return; // A machine that does not grant so much cannot get there either.
+  }
+  const [mark] = pool.load(testModule(memory.shared), ["mark"]);
+  const out = memory.alloc(4 * 64);
+  const args = memory.alloc(4);
+  memory.view(args, 1, "u32")[0] = out;
+  pool.run(mark!, args, 64, 64);
+  assertEquals([...memory.view(out, 64, "i32")], new Array(64).fill(1));
+  pool.dispose();
+});
