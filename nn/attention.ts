@@ -2,7 +2,6 @@ import {
   cat,
   dropout,
   linear,
-  scaledDotProductAttention,
   ShapeError,
   softmax,
   type Tensor,
@@ -10,6 +9,7 @@ import {
   where,
   zeros,
 } from "../ops/mod.ts";
+import { attention } from "../ops/attention.ts";
 import { ones } from "../ops/create.ts";
 import { checkCount, checkDivides, checkProbability } from "./_check.ts";
 import { constantParameter, uniformParameter } from "./_factory.ts";
@@ -168,7 +168,7 @@ export class MultiheadAttention extends Module {
     const { needWeights = true, isCausal = false } = options;
     const [heads, weights] = needWeights
       ? attend(q, k, v, mask, isCausal, p)
-      : [withoutWeights(q, k, v, mask, isCausal, p), undefined];
+      : [attention(q, k, v, { attnMask: mask, isCausal, dropoutP: p }), undefined];
     const joined = this.outProj.forward(heads.transpose(1, 2).flatten(2)); // [B, L, E]
     const output = single ? joined.squeeze(0) : this.batchFirst ? joined : joined.transpose(0, 1);
     const mean = options.averageAttnWeights ?? true ? weights?.mean(1) : weights;
@@ -273,19 +273,6 @@ function withCausality(mask: Tensor | undefined, q: Tensor, k: Tensor): Tensor {
   const seen = causalMask(q, k);
   if (!mask) return seen;
   return mask.dtype === "bool" ? mask.logicalAnd(seen) : where(seen, mask, -Infinity);
-}
-
-function withoutWeights(
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  mask: Tensor | undefined,
-  isCausal: boolean,
-  dropoutP: number,
-): Tensor {
-  if (!mask) return scaledDotProductAttention(q, k, v, { isCausal, dropoutP });
-  const attnMask = isCausal ? withCausality(mask, q, k) : mask;
-  return scaledDotProductAttention(q, k, v, { attnMask, dropoutP });
 }
 
 function attend(

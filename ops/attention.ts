@@ -1,17 +1,18 @@
 /** Attention as a function. */
 import { attentionByTiles } from "./attention_tiles.ts";
+import { attentionWeights } from "./attention_whole.ts";
 import { rangeError, ShapeError } from "./check.ts";
-import { sizeOf } from "./ir/kernel.ts";
 import { matmul } from "./contract.ts";
-import { ones } from "./create.ts";
-import { add, mul } from "./arithmetic.ts";
-import { where } from "./choice.ts";
+import { resultType } from "./define.ts";
+import { isGradEnabled } from "./grad_mode.ts";
+import { sizeOf } from "./ir/kernel.ts";
 import { repeatInterleave } from "./join.ts";
-import { dropout } from "./random.ts";
-import { safeSoftmax } from "./softmax.ts";
+import { dropout } from "./dropout.ts";
+import { nextKey } from "./random.ts";
+import { narrow } from "./slice.ts";
 import type { Tensor } from "./tensor.ts";
-import { transpose } from "./view.ts";
-import { tril } from "./arrange.ts";
+
+const OP = "scaledDotProductAttention";
 
 /** Options of `scaledDotProductAttention`. */
 export interface AttentionOptions {
@@ -55,60 +56,92 @@ export function scaledDotProductAttention(
   value: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
-  const { attnMask, dropoutP = 0, isCausal = false, enableGqa = false } = options;
   checkAttention(query, key, value, options);
-  if (!attnMask && dropoutP === 0 && sizeOf(query.shape) > 0 && key.size(-2) > 0) {
-    const tiled = byTiles(query, key, value, options);
-    if (tiled) return tiled;
+  if (options.attnMask && options.isCausal) {
+    throw rangeError(OP, "attnMask and isCausal exclude each other");
   }
+  return attention(query, key, value, options);
+}
+
+/** Attention that has been checked; a mask and causality restrict it together. */
+export function attention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options: AttentionOptions,
+): Tensor {
+  const { attnMask, dropoutP = 0, isCausal = false, enableGqa = false } = options;
+  const tiled = byTiles(query, key, value, options);
+  if (tiled) return tiled;
   const heads = enableGqa ? query.size(-3) / key.size(-3) : 1;
   const keys = heads === 1 ? key : repeatInterleave(key, heads, -3);
   const values = heads === 1 ? value : repeatInterleave(value, heads, -3);
   const scale = options.scale ?? 1 / Math.sqrt(query.size(-1));
-  const scores = matmul(mul(query, scale), transpose(keys, -2, -1));
-  const mask = isCausal
-    ? tril(ones([query.size(-2), key.size(-2)], { dtype: "bool", device: query.device }))
-    : attnMask;
-  const masked = !mask
-    ? scores
-    : mask.dtype === "bool"
-    ? where(mask, scores, -Infinity)
-    : add(scores, mask);
-  const weights = safeSoftmax(masked, -1);
+  const mask = attnMask ?? undefined;
+  const weights = attentionWeights(query, keys, { causal: isCausal, scale, mask });
   return matmul(dropoutP > 0 ? dropout(weights, { p: dropoutP }) : weights, values);
 }
 
-/** Attention that no mask but causality restricts goes by blocks, if leading axes agree. */
+/**
+ * Attention by blocks, where the leading axes agree and there is something to do. A mask that wants a
+ * gradient is of the size of the scores, or summed from them, so that blocks would save nothing.
+ */
 function byTiles(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  { isCausal = false, enableGqa = false, scale }: AttentionOptions,
+  { attnMask, dropoutP = 0, isCausal = false, enableGqa = false, scale }: AttentionOptions,
 ): Tensor | undefined {
   const outer = query.shape.slice(0, -2), keyOuter = key.shape.slice(0, -2);
   const groups = enableGqa ? query.size(-3) / key.size(-3) : 1;
   const shared = enableGqa ? [...outer.slice(0, -1), outer.at(-1)! / groups] : outer;
   const fits = shared.length === keyOuter.length && shared.every((s, d) => s === keyOuter[d]) &&
-    keyOuter.every((s, d) => s === value.shape[d]) && value.ndim === key.ndim;
-  if (!fits) return undefined;
+    keyOuter.every((s, d) => s === value.shape[d]) && value.ndim === key.ndim &&
+    sizeOf(query.shape) > 0 && key.size(-2) > 0 && dropoutP >= 0 && dropoutP < 1;
+  if (!fits || (attnMask && !isReadByTiles(attnMask, query, key))) return undefined;
   const count = sizeOf(keyOuter);
   const [t, d] = query.shape.slice(-2) as [number, number];
   const result = attentionByTiles(
     query.reshape([count, groups, t, d]),
     key.reshape([count, ...key.shape.slice(-2)]),
     value.reshape([count, ...value.shape.slice(-2)]),
-    { causal: isCausal, scale: scale ?? 1 / Math.sqrt(d) },
+    {
+      causal: isCausal,
+      scale: scale ?? 1 / Math.sqrt(d),
+      outer,
+      mask: attnMask ? unexpanded(attnMask) : undefined,
+      dropoutP,
+      dropout: dropoutP > 0 ? nextKey(query.storage.backend) : undefined,
+    },
   );
   return result.reshape([...outer, t, value.size(-1)]);
+}
+
+function isReadByTiles(mask: Tensor, query: Tensor, key: Tensor): boolean {
+  const scores = [...query.shape.slice(0, -1), key.size(-2)];
+  const skip = scores.length - mask.ndim;
+  return mask.storage.backend === query.storage.backend &&
+    !(mask.requiresGrad && isGradEnabled()) && skip >= 0 &&
+    mask.shape.every((size, d) => size === 1 || size === scores[skip + d]) &&
+    (mask.dtype === "bool" || resultType([query, mask]) === query.dtype);
+}
+
+/** The mask without the axes along which it only repeats. */
+function unexpanded(mask: Tensor): Tensor {
+  let x = mask;
+  for (const [d, stride] of mask.strides.entries()) {
+    if (stride === 0 && mask.shape[d]! > 1) x = narrow(x, d, 0, 1);
+  }
+  return x;
 }
 
 function checkAttention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  { attnMask, isCausal, enableGqa }: AttentionOptions,
+  { enableGqa }: AttentionOptions,
 ): void {
-  const op = "scaledDotProductAttention";
+  const op = OP;
   const shapes = { query: query.shape, key: key.shape, value: value.shape };
   if (query.ndim < 2 || key.ndim < 2 || value.ndim < 2) {
     throw new ShapeError(op, "all need at least 2 dimensions", shapes);
@@ -118,9 +151,6 @@ function checkAttention(
   }
   if (key.size(-2) !== value.size(-2)) {
     throw new ShapeError(op, `${key.size(-2)} keys, ${value.size(-2)} values`, shapes);
-  }
-  if (attnMask && isCausal) {
-    throw rangeError(op, "attnMask and isCausal exclude each other");
   }
   if (enableGqa && (query.ndim < 3 || key.ndim < 3 || query.size(-3) % key.size(-3))) {
     throw new ShapeError(op, "heads of keys do not divide heads of queries", shapes);

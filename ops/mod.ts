@@ -50,7 +50,25 @@ export * from "./index_select.ts";
 export * from "./join.ts";
 export * from "./index_put.ts";
 export * from "./sort.ts";
-export * from "./random.ts";
+export {
+  bernoulli,
+  Generator,
+  getRandomState,
+  manualSeed,
+  multinomial,
+  rand,
+  randint,
+  randLike,
+  randn,
+  randnLike,
+  RandomMethods,
+  type RandomOptions,
+  type RandomState,
+  randperm,
+  setRandomState,
+  uniformRandom,
+} from "./random.ts";
+export { dropout, type DropoutOptions } from "./dropout.ts";
 export * from "./activation.ts";
 export * from "./pool.ts";
 export * from "./norm.ts";
@@ -58,7 +76,7 @@ export * from "./normalize.ts";
 export * from "./loss.ts";
 export * from "./loss_pairs.ts";
 export * from "./ctc.ts";
-export * from "./attention.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 export * from "./resample.ts";
 export * from "./patches.ts";
 export * from "./grid.ts";

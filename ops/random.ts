@@ -5,7 +5,7 @@ import { checkSizes, rangeError } from "./check.ts";
 import { backendOr } from "./compile/devices.ts";
 import { currentTrace } from "./compile/trace.ts";
 import { fromValues, type TensorOptions } from "./create.ts";
-import { apply, type Attribute, defineOp, type OpDefinition, type Operand } from "./define.ts";
+import { apply, type Attribute, defineOp, type Operand } from "./define.ts";
 import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
@@ -87,6 +87,12 @@ export class Generator {
   }
 }
 
+/** Key of a random call: `uint32 [3]`, and a number that is added to its last word. */
+export interface RandomKey {
+  readonly key: Tensor;
+  readonly call: number;
+}
+
 function splitSeed(seed: number): readonly [number, number] {
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw rangeError("manualSeed", `seed ${seed} is not a whole number from 0 to 2^53 - 1`);
@@ -95,6 +101,11 @@ function splitSeed(seed: number): readonly [number, number] {
 }
 
 const defaultGenerator = new Generator(0);
+
+/** Key of the next call of the default generator. */
+export function nextKey(backend: Backend): RandomKey {
+  return defaultGenerator.nextKey(backend);
+}
 
 /** Seeds the random numbers of all devices, like `torch.manual_seed`. */
 export function manualSeed(seed: number): void {
@@ -123,12 +134,18 @@ interface RandomAttributes {
   readonly call: number;
 }
 
-function keyWords(key: Operand, call: number): Expr[] {
-  const word = (i: number) => key.at([e.int(i)]);
+/** What `philox` takes of a key, whose words `word` loads. */
+export function keyWords(word: (i: number) => Expr, call: number): Expr[] {
   return [e.add(word(2), e.constant(call, "uint32")), word(0), word(1)];
 }
 
-function bits(index: Expr, key: readonly Expr[], word: number): Expr {
+/** Loads words of a key. */
+export function wordsOf(key: Operand): (i: number) => Expr {
+  return (i) => key.at([e.int(i)]);
+}
+
+/** 32 random bits for element `index`; `word` numbers those of one element. */
+export function bits(index: Expr, key: readonly Expr[], word: number): Expr {
   return e.call("philox", [e.cast(index, "uint32"), ...key, e.constant(word, "uint32")]);
 }
 
@@ -149,7 +166,7 @@ function normal(index: Expr, key: readonly Expr[], dtype: DType): Expr {
 const RANDOM = defineOp<RandomAttributes>({
   name: "random",
   lower([key], { shape, distribution, dtype, low, high, call }) {
-    const words = keyWords(key!, call);
+    const words = keyWords(wordsOf(key!), call);
     const index = e.ravel(e.axesOf(shape), shape);
     const scale = (x: Expr) =>
       e.add(e.mul(x, e.constant(high - low, dtype)), e.constant(low, dtype));
@@ -246,56 +263,6 @@ export function randnLike(x: Tensor, options: RandomOptions = {}): Tensor {
 /** 1 with the probability that each element gives, else 0, like `torch.bernoulli`. */
 export function bernoulli(p: Tensor, options: RandomOptions = {}): Tensor {
   return randLike(p, options).lt(p).to(p.dtype);
-}
-
-interface DropoutAttributes {
-  readonly [name: string]: Attribute;
-  readonly p: number;
-  readonly call: number;
-  /** Axes on which the mask varies; on the others it is the same (dropout of whole channels). */
-  readonly axes: readonly number[];
-}
-
-const DROPOUT: OpDefinition<DropoutAttributes> = defineOp({
-  name: "dropout",
-  lower([x, key], { p, call, axes }) {
-    const { shape, dtype } = x!;
-    const coordinates = e.axesOf(shape);
-    const index = e.ravel(axes.map((d) => coordinates[d]!), axes.map((d) => shape[d]!));
-    const word = bits(index, keyWords(key!, call), 0);
-    const keepBelow = Math.min(4294967295, Math.round((1 - p) * 4294967296));
-    const kept = e.lt(word, e.constant(keepBelow, "uint32"));
-    const scaled = e.mul(x!.at(coordinates), e.constant(1 / (1 - p), dtype));
-    const value = e.select(kept, scaled, e.constant(0, dtype));
-    const inputs = [{ dtype }, { dtype: "uint32" as const }];
-    return {
-      kernel: { kind: "map", shape, inputs, outputs: [{ dtype, value, index: undefined }] },
-      shapes: [shape],
-    };
-  },
-  // The mask is computed again from the same key instead of being stored.
-  gradient: (c) => [apply(DROPOUT, [c.grad(), c.input(1)], c.attributes), undefined],
-});
-
-/** Options of `dropout`. */
-export interface DropoutOptions {
-  /** Probability of a zero. @default 0.5 */
-  p?: number | undefined;
-  /** Whether anything is dropped at all. @default true */
-  training?: boolean | undefined;
-  /** Axes on which elements are dropped independently; all by default. */
-  axes?: readonly number[] | undefined;
-}
-
-/** Zeros elements at random and scales the rest by `1 / (1 − p)`, like `torch.nn.functional.dropout`. */
-export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
-  const { p = 0.5, training = true } = options;
-  if (!(p >= 0 && p <= 1)) throw rangeError("dropout", `p ${p} is not between 0 and 1`);
-  if (!training || p === 0) return x;
-  if (p === 1) return x.mul(0);
-  const { key, call } = defaultGenerator.nextKey(x.storage.backend);
-  const axes = options.axes ?? x.shape.map((_, d) => d);
-  return apply(DROPOUT, [x, key], { p, call, axes });
 }
 
 /** Positions drawn with the given weights, int32, like `torch.multinomial` with replacement; by the Gumbel trick, so that nothing leaves the device. */
