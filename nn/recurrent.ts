@@ -1,13 +1,5 @@
 /** Recurrent layers over sequences. */
-import {
-  gruSequence,
-  linear,
-  lstmSequence,
-  rnnSequence,
-  stack,
-  type Tensor,
-  zeros,
-} from "../ops/mod.ts";
+import { gruSequence, linear, lstmSequence, rnnSequence, type Tensor, zeros } from "../ops/mod.ts";
 import { checkChoice } from "./_check.ts";
 import {
   type LSTMOptions,
@@ -183,8 +175,7 @@ export class LSTM extends RecurrentBase {
     w: RecurrentWeights,
   ): readonly Tensor[] {
     const projected = linear(x, w.ih, sumOf(w.bih, w.bhh));
-    if (!w.hr) return lstmSequence(projected, h0!, c0!, w.hh);
-    return projectedLstm(projected, h0!, c0!, w.hh, w.hr);
+    return lstmSequence(projected, h0!, c0!, w.hh, w.hr);
   }
 
   /**
@@ -205,23 +196,4 @@ export class LSTM extends RecurrentBase {
     const { output, finals } = this.runLayers(x, initial, sizes, options);
     return [output, [finals[0]!, finals[1]!]];
   }
-}
-
-/** An LSTM whose hidden state is projected: a loop of plain operations. */
-function projectedLstm(
-  projected: Tensor,
-  h0: Tensor,
-  c0: Tensor,
-  weight: Tensor,
-  projection: Tensor,
-): [Tensor, Tensor] {
-  const hs = [h0], cs = [c0];
-  for (let t = 0; t < projected.shape[0]!; t++) {
-    const gates = projected.select(0, t).add(linear(hs[t]!, weight));
-    const [i, f, g, o] = gates.chunk(4, 1) as [Tensor, Tensor, Tensor, Tensor];
-    const c = f.sigmoid().mul(cs[t]!).add(i.sigmoid().mul(g.tanh()));
-    cs.push(c);
-    hs.push(linear(o.sigmoid().mul(c.tanh()), projection));
-  }
-  return [stack(hs, 0), stack(cs, 0)];
 }

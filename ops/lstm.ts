@@ -1,22 +1,21 @@
 /** LSTM layers over whole sequences. */
 import type { GradientContext } from "./autograd.ts";
 import { contract } from "./contract_kernel.ts";
+import { isGradEnabled } from "./grad_mode.ts";
 import * as e from "./ir/expr.ts";
-import type { Expr } from "./ir/expr.ts";
 import type { SequenceStep } from "./ir/graph.ts";
+import { cellGradientStep, cellStep } from "./lstm_cell.ts";
+import { lstmGradient } from "./lstm_operations.ts";
+import { projectedLstmSequence } from "./lstm_projected.ts";
 import {
   argument,
-  CellKernel,
   checkRecurrent,
   copyStep,
   initialGradient,
   over,
   product,
-  sigmoid,
   sizesOf,
-  slope,
   states,
-  tanhSlope,
   Times,
   zeroStep,
 } from "./recurrent_kernels.ts";
@@ -43,19 +42,16 @@ const LSTM: SequenceDefinition<null> = {
       label: "gates",
       arguments: [at.forward(hs), argument(w), at.forward(xW, 4), at.forward(gates, 4)],
     };
-    const cell = new CellKernel(sizes);
-    const [i, f, g, o] = cell.read(at.forward(gates, 4), 4).map((x, k) =>
-      k === 2 ? e.call("tanh", [x]) : sigmoid(x)
-    ) as [Expr, Expr, Expr, Expr];
-    const [before] = cell.read(at.forward(cs)) as [Expr];
-    const after = e.add(e.mul(f, before), e.mul(i, g));
-    cell.write(at.forward(gates, 4), [i, f, g, o]);
-    cell.write(at.forward(cs, 1, 1), [after]);
-    cell.write(at.forward(hs, 1, 1), [e.mul(o, e.call("tanh", [after]))]);
+    const cell = cellStep(sizes, {
+      gates: at.forward(gates, 4),
+      before: at.forward(cs),
+      after: at.forward(cs, 1, 1),
+      state: at.forward(hs, 1, 1),
+    });
     return {
       blocks: [
         { count: 1, steps: [copyStep(sizes, h, hs), copyStep(sizes, c, cs)] },
-        { count: sizes.steps, steps: [gateProduct, cell.step("cell")] },
+        { count: sizes.steps, steps: [gateProduct, cell] },
       ],
       arrays: [
         { dtype, shape: states(sizes) },
@@ -66,6 +62,7 @@ const LSTM: SequenceDefinition<null> = {
   },
   saves: "both",
   gradient: (c) => {
+    if (isGradEnabled()) return lstmGradient(c);
     const [dGates, dh0, dc0] = applySequence(LSTM_BACKWARD, [
       c.input(3),
       c.output(0),
@@ -86,24 +83,15 @@ const LSTM_BACKWARD: SequenceDefinition<null> = {
     const { dtype, hidden } = sizes;
     const at = new Times(sizes);
     const [w, , cs, gates, dhs, dcs, dGates, dh, dc] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
-    const cell = new CellKernel(sizes);
-    const [i, f, g, o] = cell.read(at.backward(gates, 4), 4) as [Expr, Expr, Expr, Expr];
-    const [before] = cell.read(at.backward(cs)) as [Expr];
-    const [after] = cell.read(at.backward(cs, 1, 1)) as [Expr];
-    const [dhOut] = cell.read(at.backward(dhs, 1, 1)) as [Expr];
-    const [dcOut] = cell.read(at.backward(dcs, 1, 1)) as [Expr];
-    const [dhNext] = cell.read(argument(dh)) as [Expr];
-    const [dcNext] = cell.read(argument(dc)) as [Expr];
-    const squashed = e.call("tanh", [after]);
-    const dH = e.add(dhOut, dhNext);
-    const dC = e.add(e.add(dcOut, dcNext), e.mul(e.mul(dH, o), tanhSlope(squashed)));
-    cell.write(at.backward(dGates, 4), [
-      e.mul(e.mul(dC, g), slope(i)),
-      e.mul(e.mul(dC, before), slope(f)),
-      e.mul(e.mul(dC, i), tanhSlope(g)),
-      e.mul(e.mul(dH, squashed), slope(o)),
-    ]);
-    cell.write(argument(dc), [e.mul(dC, f)]);
+    const cell = cellGradientStep(sizes, {
+      gates: at.backward(gates, 4),
+      before: at.backward(cs),
+      after: at.backward(cs, 1, 1),
+      dStates: [at.backward(dhs, 1, 1), argument(dh)],
+      dAfter: at.backward(dcs, 1, 1),
+      dCell: argument(dc),
+      dGates: at.backward(dGates, 4),
+    });
     const back: SequenceStep = {
       kernel: product(sizes, hidden, 4 * hidden, true, (acc) => acc, 0),
       label: "state gradient",
@@ -112,7 +100,7 @@ const LSTM_BACKWARD: SequenceDefinition<null> = {
     return {
       blocks: [
         { count: 1, steps: [zeroStep(sizes, dh), zeroStep(sizes, dc)] },
-        { count: sizes.steps, steps: [cell.step("cell gradient"), back] },
+        { count: sizes.steps, steps: [cell, back] },
         { count: 1, steps: initialGradient(sizes, [[dhs, dh, 9], [dcs, dc, 10]]) },
       ],
       arrays: [
@@ -138,7 +126,9 @@ function weightGradient(c: GradientContext<null>, dGates: Tensor): Tensor | unde
  * PyTorch's order i, f, g, o.
  *
  * Shapes: projected `[T, B, 4H]` is the input times its weight plus both biases; h0, c0 `[B, H]`;
- * weight `[4H, H]`. Results: all states `[T + 1, B, H]`, the initial ones first.
+ * weight `[4H, H]`. Results: all states `[T + 1, B, H]`, the initial ones first. With a projection
+ * `[P, H]` of the hidden state (Sak et al. 2014), h0 is `[B, P]`, the weight `[4H, P]`, and hidden
+ * states have P elements.
  *
  * @returns Hidden states and cell states.
  * @throws {ShapeError} If sizes do not agree.
@@ -148,7 +138,9 @@ export function lstmSequence(
   h0: Tensor,
   c0: Tensor,
   weight: Tensor,
+  projection?: Tensor | undefined,
 ): [Tensor, Tensor] {
+  if (projection) return projectedLstmSequence(projected, h0, c0, weight, projection);
   checkRecurrent("lstmSequence", 4, projected, h0, weight);
   const [hs, cs] = applySequence(LSTM, [projected, h0, c0, weight], null);
   return [hs!, cs!];

@@ -115,8 +115,13 @@ export function product(
   };
 }
 
-/** Copies an initial state into the first place of an array over time. */
-export function copyStep({ batch, hidden, dtype }: Sizes, from: number, to: number): SequenceStep {
+/** Copies a state to the same place of another array over time: the first, or element `offset` on. */
+export function copyStep(
+  { batch, hidden, dtype }: Sizes,
+  from: number,
+  to: number,
+  offset = 0,
+): SequenceStep {
   const index = e.axis(0, batch * hidden);
   const kernel: MapKernel = {
     kind: "map",
@@ -124,7 +129,8 @@ export function copyStep({ batch, hidden, dtype }: Sizes, from: number, to: numb
     inputs: [{ dtype }],
     outputs: [{ dtype, value: e.load(0, dtype, index), index: undefined }],
   };
-  return { kernel, label: "initial state", arguments: [argument(from), argument(to)] };
+  const places = [argument(from, offset), argument(to, offset)];
+  return { kernel, label: "initial state", arguments: places };
 }
 
 /** Starts a gradient at zero. */

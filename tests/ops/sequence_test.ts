@@ -16,6 +16,7 @@ import {
   tril,
   where,
 } from "@tensaurus/core";
+import { gradcheck, gradgradcheck } from "../../ops/gradcheck.ts";
 import { openTestDevice } from "../device.ts";
 
 const ignore = !await openTestDevice();
@@ -54,8 +55,15 @@ function assertSmall(x: number): void {
   assertEquals(x < 2e-5, true, `difference ${x}`);
 }
 
-function lstmByHand(x: Tensor, h: Tensor, c: Tensor, w: Tensor): Tensor {
-  const states: Tensor[] = [];
+/** Hidden states after each step, and cell states. */
+function lstmByHand(
+  x: Tensor,
+  h: Tensor,
+  c: Tensor,
+  w: Tensor,
+  projection?: Tensor,
+): [Tensor, Tensor] {
+  const states: Tensor[] = [], cells: Tensor[] = [];
   for (let t = 0; t < x.shape[0]!; t++) {
     const [i, f, g, o] = x.select(0, t).add(h.matmul(w.T)).chunk(4, 1) as [
       Tensor,
@@ -64,10 +72,12 @@ function lstmByHand(x: Tensor, h: Tensor, c: Tensor, w: Tensor): Tensor {
       Tensor,
     ];
     c = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh()));
-    h = o.sigmoid().mul(c.tanh());
+    const wide = o.sigmoid().mul(c.tanh());
+    h = projection ? wide.matmul(projection.T) : wide;
     states.push(h);
+    cells.push(c);
   }
-  return stack(states);
+  return [stack(states), stack(cells)];
 }
 
 function gruByHand(x: Tensor, h: Tensor, w: Tensor, bias: Tensor): Tensor {
@@ -95,10 +105,46 @@ test("lstmSequence() is the loop over time steps, values and gradients", async (
     await difference(
       [x, h, c, w],
       () => lstmSequence(x, h, c, w)[0].slice(0, 1),
-      () => lstmByHand(x, h, c, w),
+      () => lstmByHand(x, h, c, w)[0],
     ),
   );
 });
+
+test("lstmSequence() with a projection is the loop over time steps", async () => {
+  manualSeed(6);
+  const parameters = [[6, 3, 20], [3, 2], [3, 5], [20, 2], [2, 5]].map(parameter);
+  const [x, h, c, w, p] = parameters as [Tensor, Tensor, Tensor, Tensor, Tensor];
+  assertSmall(
+    await difference(
+      parameters,
+      () => lstmSequence(x, h, c, w, p)[0].slice(0, 1),
+      () => lstmByHand(x, h, c, w, p)[0],
+    ),
+  );
+  assertSmall(
+    await difference(
+      [x, c, p],
+      () => lstmSequence(x, h, c, w, p)[1].slice(0, 1),
+      () => lstmByHand(x, h, c, w, p)[1],
+    ),
+  );
+});
+
+for (const size of [5, 2]) {
+  test(`lstmSequence() has right derivatives, first and second: ${size} of 5 units`, async () => {
+    manualSeed(7);
+    const shapes = [[3, 2, 20], [2, size], [2, 5], [20, size], ...size < 5 ? [[size, 5]] : []];
+    const inputs = shapes.map((shape) =>
+      randn(shape, { dtype: "float64", device: "cpu" }).mul(0.5).detach().setRequiresGrad(true)
+    );
+    const f = (...[x, h, c, w, p]: Tensor[]): Tensor => {
+      const [hs, cs] = lstmSequence(x!, h!, c!, w!, p);
+      return hs.sum().add(cs.square().sum());
+    };
+    await gradcheck(f, inputs);
+    await gradgradcheck(f, inputs);
+  });
+}
 
 test("gruSequence() is the loop over time steps, values and gradients", async () => {
   manualSeed(2);
@@ -139,25 +185,30 @@ for (const nonlinearity of ["tanh", "relu"] as const) {
 
 test("lstmSequence() refuses sizes that do not agree", () => {
   assertThrows(
+    () => lstmSequence(ones([2, 3, 20]), ones([3, 2]), ones([3, 5]), ones([20, 2]), ones([5, 2])),
+    TypeError,
+    "lstmSequence: expects [T, B, 4H], [B, P], [B, H], [4H, P] and [P, H]: projected [2, 3, 20], h0 [3, 2], c0 [3, 5], weight [20, 2], projection [5, 2]",
+  );
+  assertThrows(
     () => lstmSequence(ones([2, 3, 20]), ones([3, 4]), ones([3, 4]), ones([20, 5])),
     TypeError,
     "lstmSequence: expects [T, B, 4H], [B, H] and [4H, H]: projected [2, 3, 20], hidden [3, 4], weight [20, 5]",
   );
 });
 
-test("lstmSequence() has no second derivative and says so", () => {
-  const [x, h, c, w] = [[2, 1, 8], [1, 2], [1, 2], [8, 2]].map(parameter) as [
+test("gruSequence() has no second derivative and says so", () => {
+  const [x, h, w, b] = [[2, 1, 6], [1, 2], [6, 2], [6]].map(parameter) as [
     Tensor,
     Tensor,
     Tensor,
     Tensor,
   ];
-  const y = lstmSequence(x, h, c, w)[0].sum();
+  const y = gruSequence(x, h, w, b).sum();
   const [dx] = grad(y, [x], { createGraph: true });
   assertThrows(
     () => grad(dx!.sum(), [x]),
     Error,
-    'backward: "lstmBackward" has no second derivative (leave out createGraph, or build the layer from single operations)',
+    'backward: "gruBackward" has no second derivative (leave out createGraph, or build the layer from single operations)',
   );
 });
 
@@ -193,14 +244,19 @@ function totals(text: string): { kernels: number; temporaries: number } {
   return { kernels: Number(kernels), temporaries: Number(amount) * scale };
 }
 
-test("the plan of a recurrent step does not grow with the sequence", () => {
-  const plan = (steps: number): number => {
-    const w = parameter([16, 4]), h = ones([2, 4]);
-    const step = compile((x: Tensor) => grad(lstmSequence(x, h, h, w)[0].sum(), [w])[0]!);
-    return totals(step.describe(ones([steps, 2, 16]))).kernels;
-  };
-  assertEquals(plan(64), plan(4));
-});
+for (const size of [4, 3]) {
+  test(`the plan of a recurrent step does not grow with the sequence: ${size} of 4 units`, () => {
+    const plan = (steps: number): number => {
+      const w = parameter([16, size]), h = ones([2, size]), c = ones([2, 4]);
+      const projection = size < 4 ? parameter([size, 4]) : undefined;
+      const step = compile((x: Tensor) =>
+        grad(lstmSequence(x, h, c, w, projection)[0].sum(), [w])[0]!
+      );
+      return totals(step.describe(ones([steps, 2, 16]))).kernels;
+    };
+    assertEquals(plan(64), plan(4));
+  });
+}
 
 test("memory of attention grows with the context, not with its square", () => {
   const plan = (length: number): number => {
