@@ -6,13 +6,17 @@
  * and cross-attention to a small transformer over the prompt (Rombach et al. 2022).
  *
  * Data: the 60,000 digits of MNIST with prompts in English and Polish, made for each image anew:
- * "a handwritten three", "cyfra trzy", "3", "an odd digit", "a digit smaller than four".
+ * "a handwritten three", "cyfra trzy", "3", "an odd digit", "a digit smaller than four". Or clothes
+ * (Fashion-MNIST), letters (EMNIST), or any pictures, whose folders are the classes.
  *
  * The README has what it reaches, and in what time.
  *
  * ```sh
  * deno run -A models/ddpm.ts                       # about ten minutes on two cores
  * deno run -A models/ddpm.ts train --preset gpu    # wider and longer
+ * deno run -A models/ddpm.ts --data fashion --data-folder ~/fashion-mnist
+ * deno run -A models/ddpm.ts --data emnist --emnist-split letters --data-folder ~/emnist
+ * deno run -A models/ddpm.ts --data folder --data-folder ~/photos --channels 3 --image-size 32
  * deno run -A models/ddpm.ts sample --prompt "a handwritten seven" --count 16 --guidance 3 --animate
  * deno run -A models/ddpm.ts interpolate --from "two" --to "five"
  * deno run -A models/ddpm.ts inpaint digit.png --mask mask.png --prompt "eight"
@@ -46,8 +50,9 @@ import { DataLoader } from "@tensaurus/core/data";
 import { dirname } from "@std/path";
 import { inpaint, interpolate, sample, type Studio } from "./ddpm/commands.ts";
 import { Diffusion, type Prediction, type Variance } from "./ddpm/diffusion.ts";
-import { evaluate, Judge } from "./ddpm/evaluate.ts";
+import { evaluate, type Scores } from "./ddpm/evaluate.ts";
 import { asFloats, openImages } from "./ddpm/images.ts";
+import { openJudge } from "./ddpm/judge.ts";
 import { Painter } from "./ddpm/paint.ts";
 import { Prompts, SLOTS } from "./ddpm/prompts.ts";
 import {
@@ -277,10 +282,10 @@ export function trainingOf(settings: Config, prompts: Prompts): Training {
 async function train(settings: Config, resume: string): Promise<void> {
   const device = await openDevice(settings.device);
   const { seed, logEvery, sampleEvery, saveEvery } = settings;
-  const judge = await openJudge(settings);
-  manualSeed(seed);
   const images = await openImages(settings, true);
   const prompts = Prompts.of(images.classes);
+  const judge = await openJudge(settings, prompts.classes);
+  manualSeed(seed); // after the judge, whose weights are drawn where it is untrained
   const learner = trainingOf(settings, prompts);
   const { model, optimizer, ema, diffusion, sums, step: trainStep } = learner;
   const batchSize = Math.min(settings.batchSize, images.length);
@@ -359,15 +364,13 @@ async function train(settings: Config, resume: string): Promise<void> {
   await folder.write("model.safetensors", await Deno.readFile(`${path}/model.safetensors`));
   await folder.write("curves.svg", curvesSvg(await folder.metrics(), CHARTS));
   console.log(`samples      ${await draw("samples.png")}`);
-  if (judge) {
-    const forward = model.forward.bind(model);
-    model.eval();
-    const scores = await ema.swap(() =>
-      evaluate({ forward, prompts, painter, diffusion, judge }, evalSettings(settings))
-    );
-    folder.log({ step, ...scores });
-    checkExpectation(scores.promptedAccuracy, settings.expect);
-  }
+  const forward = model.forward.bind(model);
+  model.eval();
+  const scores = await ema.swap(() =>
+    evaluate({ forward, prompts, painter, diffusion, judge }, evalSettings(settings))
+  );
+  folder.log({ step, ...scores });
+  checkExpectation(scores, settings.expect);
   folder.close();
   console.log(`run folder   ${folder.path}`);
   if (interrupt.requested) {
@@ -377,26 +380,13 @@ async function train(settings: Config, resume: string): Promise<void> {
 
 // -------------------------------------------------------------------------------------- evaluation
 
-/** The classifier, or none where there is none and nothing is expected. */
-async function openJudge(settings: Config): Promise<Judge | undefined> {
-  if (settings.dryRun) return Judge.untrained();
-  if (settings.data !== "mnist" && settings.expect === 0) return undefined;
-  try {
-    return await Judge.open(settings.classifier);
-  } catch (error) {
-    if (!(error instanceof UsageError) || settings.expect > 0) throw error;
-    console.log(`no figures   ${error.message}`);
-    return undefined;
-  }
-}
-
 /** A trial looks at a few images only. */
 function evalSettings(settings: Config): Config {
   if (!settings.dryRun) return settings;
   return { ...settings, evalSamples: 4, evalImages: 4, bpdImages: 2, bpdTerms: 2 };
 }
 
-function checkExpectation(accuracy: number, expect: number): void {
+function checkExpectation({ promptedAccuracy: accuracy = 0 }: Scores, expect: number): void {
   if (accuracy >= expect) return;
   console.error(`prompted accuracy ${accuracy.toFixed(4)} is below --expect ${expect}`);
   Deno.exitCode = 1;
@@ -444,10 +434,10 @@ function checkSampleSteps({ sampleSteps, diffusionSteps }: Config): void {
 
 async function evalCommand(parsed: Parsed<Config>): Promise<void> {
   const { settings, model, ...tools } = await openModel(parsed, parsed.args[0]);
-  const judge = settings.dryRun ? Judge.untrained() : await Judge.open(settings.classifier);
+  const judge = await openJudge(settings, tools.prompts.classes, true);
   const forward = model.forward.bind(model);
   const scores = await evaluate({ ...tools, forward, judge }, evalSettings(settings));
-  checkExpectation(scores.promptedAccuracy, settings.expect);
+  checkExpectation(scores, settings.expect);
 }
 
 async function trainCommand(parsed: Parsed<Config>): Promise<void> {

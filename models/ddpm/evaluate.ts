@@ -4,125 +4,18 @@
  *
  * @module
  */
-import {
-  compile,
-  type CompiledFunction,
-  Generator,
-  noGrad,
-  rand,
-  randn,
-  type Tensor,
-  tensor,
-} from "@tensaurus/core";
-import { Compose, Grayscale, type Image, Normalize, Resize, ToTensor } from "@tensaurus/core/data";
-import * as nn from "@tensaurus/core/nn";
-import { Net } from "../cnn.ts";
+import { compile, Generator, noGrad, rand, randn, type Tensor, tensor } from "@tensaurus/core";
+import type { Image } from "@tensaurus/core/data";
 import type { Picture } from "../kit/picture.ts";
-import { type Checkpoint, findCheckpoint, savedConfig } from "../kit/run_folder.ts";
-import { UsageError } from "../kit/settings.ts";
-import { loadWeights } from "../kit/state.ts";
 import type { Diffusion } from "./diffusion.ts";
 import { frechetDistance, statisticsOf } from "./frechet.ts";
 import { type ImageSettings, type LabeledSet, openImages, toFloats } from "./images.ts";
+import type { Judge } from "./judge.ts";
 import { type Mixture, type Painter, picturesOf } from "./paint.ts";
 import type { Prompts } from "./prompts.ts";
 
-/** Images that the classifier sees at once. */
+/** Samples that are painted at once. */
 const BATCH = 100;
-
-/** What the judge needs to know of the run that trained it. */
-interface JudgeSettings {
-  imageSize: number;
-  classes: number;
-  dropout: number;
-  mean: number;
-  deviation: number;
-}
-
-/** What the judge says about each image. */
-export interface Verdict {
-  /** Likeliest class. */
-  labels: number[];
-  /** Features before the last layer. */
-  features: Float32Array[];
-}
-
-/** The classifier of models/cnn.ts. */
-export class Judge {
-  readonly #transform: Compose;
-  readonly #look: CompiledFunction<[x: Tensor], { labels: Tensor; features: Tensor }>;
-
-  private constructor(net: Net, { imageSize, mean, deviation }: JudgeSettings) {
-    this.#transform = new Compose([
-      new Grayscale(3),
-      new Resize([imageSize, imageSize]),
-      new ToTensor(),
-      new Normalize([mean, mean, mean], [deviation, deviation, deviation]),
-    ]);
-    net.eval();
-    let hidden: Tensor;
-    net.fc1.registerForwardHook((_, output) => void (hidden = output as Tensor));
-    this.#look = compile((x: Tensor) =>
-      noGrad(() => {
-        const labels = net.forward(x).argmax(1); // [N]
-        return { labels, features: nn.functional.relu(hidden) }; // [N, 512]
-      }), { name: "judge" });
-  }
-
-  /**
-   * A trained classifier.
-   *
-   * @param checkpoint A run of models/cnn.ts, or `last`.
-   * @returns The judge.
-   * @throws {UsageError} If there is none.
-   */
-  static async open(checkpoint: string): Promise<Judge> {
-    const found = await findJudge(checkpoint);
-    const settings = await savedConfig(found) as unknown as JudgeSettings;
-    const net = new Net(settings);
-    await loadWeights(`${found.path}/model.safetensors`, net);
-    return new Judge(net, settings);
-  }
-
-  /** A classifier that was never trained, to try the program out. */
-  static untrained(): Judge {
-    const settings = { imageSize: 28, classes: 10, dropout: 0, mean: 0.1307, deviation: 0.3081 };
-    return new Judge(new Net(settings), settings);
-  }
-
-  /** Looks at images. */
-  async look(images: readonly (Image | Picture)[]): Promise<Verdict> {
-    const labels: number[] = [], features: Float32Array[] = [];
-    for (let start = 0; start < images.length; start += BATCH) {
-      const batch = images.slice(start, start + BATCH);
-      const count = batch.length;
-      // The last batch is filled up, so that there is one plan.
-      while (batch.length < BATCH && images.length > BATCH) batch.push(batch[0]!);
-      const arrays = batch.map((image) => this.#transform.forward(image as Image));
-      const shape = [batch.length, ...arrays[0]!.shape];
-      const values = new Float32Array(shape.reduce((n, s) => n * s, 1));
-      for (const [i, { data }] of arrays.entries()) {
-        values.set(data as Float32Array, i * data.length);
-      }
-      const verdict = this.#look(tensor(values, { shape }));
-      labels.push(...[...await verdict.labels.data()].slice(0, count));
-      const flat = await verdict.features.data() as Float32Array;
-      const width = flat.length / batch.length;
-      for (let i = 0; i < count; i++) features.push(flat.slice(i * width, (i + 1) * width));
-    }
-    return { labels, features };
-  }
-}
-
-async function findJudge(checkpoint: string): Promise<Checkpoint> {
-  try {
-    return await findCheckpoint(checkpoint, { name: "cnn" });
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    const why = error.message.replace("--resume: ", "");
-    throw new UsageError(`--classifier: ${why} (deno run -A models/cnn.ts trains one)`);
-  }
-}
 
 /** What {@linkcode bitsPerDimension} is given. */
 export interface BitsOptions {
@@ -173,14 +66,18 @@ export async function bitsPerDimension(options: BitsOptions): Promise<number> {
   return sum / count;
 }
 
-/** Figures of a model. */
-export interface Scores {
+/** What the judge says of the samples. */
+interface Judged {
   /** Share of the prompted samples in which the judge sees what was asked for. */
   promptedAccuracy: number;
   /** Fréchet distance of the samples to the test images. */
   frechet: number;
   /** That of as many training images. */
   frechetFloor: number;
+}
+
+/** Figures of a model. */
+export interface Scores extends Partial<Judged> {
   /** Bits per dimension of test images. */
   bitsPerDimension?: number;
 }
@@ -195,8 +92,8 @@ export interface Evaluated {
   painter: Painter;
   /** The process. */
   diffusion: Diffusion;
-  /** The classifier. */
-  judge: Judge;
+  /** The classifier; without one there are bits per dimension alone. */
+  judge: Judge | undefined;
 }
 
 /** Settings of {@linkcode evaluate}. */
@@ -226,8 +123,26 @@ export async function evaluate(
   settings: EvaluateSettings,
   print: (line: string) => void = console.log,
 ): Promise<Scores> {
-  const { prompts, painter, judge } = model;
-  const { evalSamples, evalImages, bpdImages, seed } = settings;
+  const { bpdImages } = settings;
+  const testImages = await openImages(settings, false);
+  const scores: Scores = model.judge
+    ? await judgeSamples({ ...model, judge: model.judge }, testImages, settings, print)
+    : {};
+  if (bpdImages > 0) {
+    scores.bitsPerDimension = await bitsOf(model, asBatch(testImages, bpdImages), settings);
+    const count = Math.min(bpdImages, testImages.length);
+    print(`bits/dim     ${scores.bitsPerDimension.toFixed(3)} of ${count} test images`);
+  }
+  return scores;
+}
+
+async function judgeSamples(
+  { prompts, painter, judge }: Evaluated & { judge: Judge },
+  testImages: LabeledSet,
+  settings: EvaluateSettings,
+  print: (line: string) => void,
+): Promise<Judged> {
+  const { evalSamples, evalImages, seed } = settings;
   const labels = Array.from({ length: evalSamples }, (_, i) => i % prompts.classes.length);
   const began = performance.now();
   const pictures: Picture[] = [];
@@ -238,26 +153,19 @@ export async function evaluate(
   const seconds = (performance.now() - began) / 1000;
   const verdict = await judge.look(pictures);
   const right = verdict.labels.filter((label, i) => label === labels[i]).length;
-  const testImages = await openImages(settings, false);
   const trainImages = await openImages(settings, true);
   const test = statisticsOf((await judge.look(firstImages(testImages, evalImages))).features);
   const train = statisticsOf((await judge.look(firstImages(trainImages, evalSamples))).features);
-  const scores: Scores = {
-    promptedAccuracy: right / evalSamples,
-    frechet: frechetDistance(statisticsOf(verdict.features), test),
-    frechetFloor: frechetDistance(train, test),
-  };
-  const accuracy = (100 * scores.promptedAccuracy).toFixed(1);
+  const promptedAccuracy = right / evalSamples;
+  const frechet = frechetDistance(statisticsOf(verdict.features), test);
+  const frechetFloor = frechetDistance(train, test);
+  const accuracy = (100 * promptedAccuracy).toFixed(1);
   print(`prompted     ${accuracy} % of ${evalSamples} samples, painted in ${seconds.toFixed(1)} s`);
   print(
-    `Fréchet      ${scores.frechet.toFixed(2)} to the test images, ` +
-      `${scores.frechetFloor.toFixed(2)} from training images`,
+    `Fréchet      ${frechet.toFixed(2)} to the test images, ` +
+      `${frechetFloor.toFixed(2)} from training images`,
   );
-  if (bpdImages > 0) {
-    scores.bitsPerDimension = await bitsOf(model, asBatch(testImages, bpdImages), settings);
-    print(`bits/dim     ${scores.bitsPerDimension.toFixed(3)} of ${bpdImages} test images`);
-  }
-  return scores;
+  return { promptedAccuracy, frechet, frechetFloor };
 }
 
 /** One prompt per image, which names its class. */

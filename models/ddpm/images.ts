@@ -9,9 +9,10 @@ import {
   createImage,
   type Dataset,
   type FloatImage,
+  FormatError,
   Grayscale,
   type Image,
-  type LabeledImages,
+  LabeledImages,
   loadEmnist,
   loadFashionMnist,
   loadMnist,
@@ -93,11 +94,26 @@ export async function openImages(
 
 async function openIdx(settings: ImageSettings, train: boolean): Promise<LabeledImages> {
   const { data, dataFolder, emnistSplit } = settings;
-  if (data === "fashion") return await loadFashionMnist(dataFolder, { train });
-  if (data === "emnist") {
-    return await loadEmnist(dataFolder, emnistSplit as typeof SPLITS[number], { train });
+  try {
+    if (data === "fashion") return await loadFashionMnist(dataFolder, { train });
+    if (data === "mnist") return await loadMnist({ train, root: dataFolder || undefined });
+    const split = emnistSplit as typeof SPLITS[number];
+    const emnist = await loadEmnist(dataFolder, split, { train });
+    return split === "letters" ? fromZero(emnist) : emnist;
+  } catch (error) {
+    // Files that are missing or those of another split; what is wrong inside a file says so itself.
+    if (!(error instanceof Error) || error instanceof FormatError || dataFolder === "") throw error;
+    throw new UsageError(`--data-folder: ${error.message.replace(/^\w+: /, "")}`);
   }
-  return await loadMnist(dataFolder === "" ? { train } : { train, root: dataFolder });
+}
+
+/** The files of EMNIST's letters count from 1; a class without images would be drawn and asked for. */
+function fromZero(set: LabeledImages): LabeledImages {
+  const { images, height, width, classes } = set;
+  const unnamed = set.labels.indexOf(0);
+  if (unnamed >= 0) throw new UsageError(`label 0 of image ${unnamed} is no letter`);
+  const labels = set.labels.map((label) => label - 1);
+  return new LabeledImages({ images, labels, height, width, classes: classes.slice(1) });
 }
 
 function limited(set: LabeledSet, settings: ImageSettings): LabeledSet {

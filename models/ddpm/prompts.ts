@@ -23,18 +23,47 @@ const POLISH = "zero jeden dwa trzy cztery pięć sześć siedem osiem dziewię�
 const POLISH_NAMES = "zero jedynka dwójka trójka czwórka piątka szóstka siódemka ósemka dziewiątka"
   .split(" ");
 
-/** The classes of Fashion-MNIST as people say them. */
-const CLOTHES: Readonly<Record<string, readonly [english: string, polish: string]>> = {
-  "T-shirt/top": ["t-shirt", "koszulka"],
-  "Trouser": ["trousers", "spodnie"],
-  "Pullover": ["pullover", "sweter"],
-  "Dress": ["dress", "sukienka"],
-  "Coat": ["coat", "płaszcz"],
-  "Sandal": ["sandal", "sandał"],
-  "Shirt": ["shirt", "koszula"],
-  "Sneaker": ["sneaker", "trampek"],
-  "Bag": ["bag", "torba"],
-  "Ankle boot": ["ankle boot", "botek"],
+/** A class of Fashion-MNIST as people say it. */
+interface Article {
+  /** The noun. */
+  readonly english: string;
+  /** With its article, or what stands for one. */
+  readonly one?: string;
+  /** The noun in Polish. */
+  readonly polish: string;
+  /** Of the noun: "zdjęcie torby". */
+  readonly genitive: string;
+  /** What it has in common with other classes. */
+  readonly kind?: "clothing" | "footwear";
+}
+
+const KINDS = {
+  clothing: ["clothing", "a piece of clothing", "ubranie", "odzież"],
+  footwear: ["footwear", "a shoe", "but", "obuwie"],
+} as const;
+
+const CLOTHES: Readonly<Record<string, Article>> = {
+  "T-shirt/top": {
+    english: "t-shirt",
+    polish: "koszulka",
+    genitive: "koszulki",
+    kind: "clothing",
+  },
+  "Trouser": {
+    english: "trousers",
+    one: "a pair of trousers",
+    polish: "spodnie",
+    genitive: "spodni",
+    kind: "clothing",
+  },
+  "Pullover": { english: "pullover", polish: "sweter", genitive: "swetra", kind: "clothing" },
+  "Dress": { english: "dress", polish: "sukienka", genitive: "sukienki", kind: "clothing" },
+  "Coat": { english: "coat", polish: "płaszcz", genitive: "płaszcza", kind: "clothing" },
+  "Sandal": { english: "sandal", polish: "sandał", genitive: "sandała", kind: "footwear" },
+  "Shirt": { english: "shirt", polish: "koszula", genitive: "koszuli", kind: "clothing" },
+  "Sneaker": { english: "sneaker", polish: "trampek", genitive: "trampka", kind: "footwear" },
+  "Bag": { english: "bag", polish: "torba", genitive: "torby" },
+  "Ankle boot": { english: "ankle boot", polish: "botek", genitive: "botka", kind: "footwear" },
 };
 
 /** Prompts of one class. */
@@ -62,18 +91,29 @@ export interface ClassPrompts {
  * ```
  */
 export function promptsOf(name: string, classes: readonly string[]): ClassPrompts {
-  if (name === "" || name === "N/A") return { specific: [""], shared: [] };
+  if (name === "") return { specific: [""], shared: [] };
   if (/^\d$/.test(name)) return digitPrompts(Number(name));
   if (/^[a-z]$/i.test(name)) return letterPrompts(name, classes);
-  const [english, polish] = CLOTHES[name] ?? [name.replaceAll(/[_-]+/g, " "), undefined];
-  const specific = [
-    `a picture of ${article(english)}`,
-    article(english),
+  const clothes = CLOTHES[name];
+  if (clothes) return clothesPrompts(name, clothes);
+  const noun = name.replaceAll(/[_-]+/g, " ");
+  const one = article(noun);
+  return { specific: [`a picture of ${one}`, one, noun, `one ${noun}`], shared: [] };
+}
+
+function clothesPrompts(name: string, clothes: Article): ClassPrompts {
+  const { english, one = article(english), polish, genitive, kind } = clothes;
+  const specific = new Set([
+    `a picture of ${one}`,
+    one,
     english,
-    `one ${english}`,
-  ];
-  if (polish !== undefined) specific.push(polish, `zdjęcie ${polish}`, `obrazek ${polish}`);
-  return { specific, shared: [] };
+    `a photo of ${one}`,
+    name.toLowerCase(),
+    polish,
+    `zdjęcie ${genitive}`,
+    `obrazek ${genitive}`,
+  ]);
+  return { specific: [...specific], shared: kind ? KINDS[kind] : [] };
 }
 
 function digitPrompts(digit: number): ClassPrompts {
@@ -132,10 +172,11 @@ function letterPrompts(name: string, classes: readonly string[]): ClassPrompts {
       `a handwritten ${english} ${small}`,
       `the ${english} ${small}`,
       `${english} ${small}`,
+      ...both ? [] : [small],
       `${polish} ${small}`,
       `odręczna ${polish} ${small}`,
     ],
-    shared: both ? [`the letter ${small}`, `litera ${small}`] : ["a letter", "litera"],
+    shared: both ? [`the letter ${small}`, `litera ${small}`, small] : ["a letter", "litera"],
   };
 }
 

@@ -3,6 +3,11 @@ import { PAD, Prompts, promptsOf, SLOTS, START } from "../../models/ddpm/prompts
 import { UsageError } from "../../models/kit/config.ts";
 
 const DIGITS = [..."0123456789"];
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const CLOTHES = [
+  ...["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"],
+  ...["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
+];
 
 Deno.test("promptsOf() says what a digit is and what it has in common with others", () => {
   const { specific, shared } = promptsOf("3", DIGITS);
@@ -16,16 +21,35 @@ Deno.test("promptsOf() says what a digit is and what it has in common with other
   assert(!shared.includes("a digit smaller than three") && !shared.includes("an even digit"));
 });
 
-Deno.test("promptsOf() gives no prompt of a digit to another one", () => {
-  const all = DIGITS.map((name) => promptsOf(name, DIGITS));
-  for (const [i, { specific }] of all.entries()) {
-    for (const [j, other] of all.entries()) {
-      if (i === j) continue;
-      for (const prompt of specific) {
-        assert(![...other.specific, ...other.shared].includes(prompt), `${prompt}: ${i} and ${j}`);
+Deno.test("promptsOf() gives no prompt of a class to another one", () => {
+  for (
+    const classes of [DIGITS, CLOTHES, [...LETTERS.toLowerCase()], [...DIGITS, ...LETTERS, "a"]]
+  ) {
+    const all = classes.map((name) => promptsOf(name, classes));
+    for (const [i, { specific }] of all.entries()) {
+      for (const [j, other] of all.entries()) {
+        if (i === j) continue;
+        for (const prompt of specific) {
+          const taken = [...other.specific, ...other.shared].includes(prompt);
+          assert(!taken, `${prompt}: ${classes[i]} and ${classes[j]}`);
+        }
       }
     }
   }
+});
+
+Deno.test("promptsOf() says clothes in English and Polish, and what several of them are", () => {
+  const trousers = promptsOf("Trouser", CLOTHES), bag = promptsOf("Bag", CLOTHES);
+  for (
+    const prompt of ["a picture of a pair of trousers", "trouser", "spodnie", "zdjęcie spodni"]
+  ) {
+    assert(trousers.specific.includes(prompt), prompt);
+  }
+  assert(trousers.shared.includes("ubranie"));
+  assert(bag.specific.includes("a bag") && bag.specific.includes("obrazek torby"));
+  assertEquals(bag.shared, []);
+  const shoes = CLOTHES.filter((name) => promptsOf(name, CLOTHES).shared.includes("a shoe"));
+  assertEquals(shoes, ["Sandal", "Sneaker", "Ankle boot"]);
 });
 
 Deno.test("promptsOf() knows letters, clothes, words, and images without a name", () => {

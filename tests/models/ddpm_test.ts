@@ -2,8 +2,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { manualSeed, randint, randn, setDevice, tensor, zeros } from "@tensaurus/core";
 import { Ddpm, script, trainingOf } from "../../models/ddpm.ts";
-import { bitsPerDimension, Judge } from "../../models/ddpm/evaluate.ts";
+import { bitsPerDimension } from "../../models/ddpm/evaluate.ts";
 import { Diffusion } from "../../models/ddpm/diffusion.ts";
+import { Judge } from "../../models/ddpm/judge.ts";
 import { Prompts } from "../../models/ddpm/prompts.ts";
 import { betasOf, Process } from "../../models/ddpm/schedule.ts";
 import { unreadKeys } from "../../models/kit/config.ts";
@@ -159,8 +160,8 @@ Deno.test("ddpm.ts trains, resumes bit for bit, and does what a trained model is
     [["inpaint"], "inpaint: name an image, and with --mask a picture of what to paint anew"],
     [["inpaint", "/nowhere.png", "--mask=x.png"], "inpaint: there is no file /nowhere.png"],
     [
-      ["eval", "--classifier=/nowhere"],
-      "--classifier: no checkpoint in /nowhere (deno run -A models/cnn.ts trains one)",
+      ["eval", "--expect=0.9"],
+      "--expect: the classifier of models/cnn.ts knows the ten digits alone",
     ],
   ];
   await Deno.mkdir(`${folder}/other/checkpoints/step-000001`, { recursive: true });
