@@ -174,6 +174,36 @@ export function scatterAdd(x: Tensor, dim: number, index: Tensor, source: Tensor
   return scatterChecked("scatterAdd", x, dim, index, source, "add");
 }
 
+/**
+ * A copy with the slices that a vector of positions names replaced, like `torch.index_copy`. Positions
+ * out of range are left out.
+ *
+ * @param x Any tensor.
+ * @param dim Axis of the positions.
+ * @param index int32, one position per slice of `source`.
+ * @param source The slices: shape of `x`, but for `dim`.
+ * @throws {ShapeError} If shapes do not agree.
+ */
+export function indexCopy(x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+  checkIndex("indexCopy", index);
+  const axis = normalizeAxis("indexCopy", dim, x.ndim);
+  const positions = reshape(index, [-1]);
+  if (x.ndim === 0) {
+    return reshape(indexCopy(reshape(x, [1]), 0, positions, reshape(source, [1])), []);
+  }
+  const fits = index.ndim <= 1 && source.ndim === x.ndim &&
+    source.shape.every((s, d) => s === (d === axis ? positions.shape[0] : x.shape[d]));
+  if (!fits) {
+    throw new ShapeError("indexCopy", "index and source do not fit the input", {
+      input: x.shape,
+      index: index.shape,
+      source: source.shape,
+    });
+  }
+  const along = reshape(positions, source.shape.map((s, d) => d === axis ? s : 1));
+  return scatterInto(x, axis, expand(along, source.shape), source, "set");
+}
+
 /** `x` where `mask` is false, `value` where it is true, like `torch.masked_fill`. */
 export function maskedFill(x: Tensor, mask: Tensor, value: number | Tensor): Tensor {
   return convert(where(mask, value, x), x.dtype);
@@ -212,6 +242,10 @@ export abstract class IndexMethods extends ContractMethods {
     options?: { alpha?: number | undefined },
   ): Tensor {
     return indexAdd(this, dim, index, source, options);
+  }
+  /** See the function `indexCopy`. */
+  indexCopy(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    return indexCopy(this, dim, index, source);
   }
   /** See the function `maskedFill`. */
   maskedFill(this: Tensor, mask: Tensor, value: number | Tensor): Tensor {

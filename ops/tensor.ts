@@ -14,6 +14,7 @@ import { fullOn, scalarOn } from "./create.ts";
 import type { TensorOrNumber } from "./define.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
 import { convert } from "./convert.ts";
+import { indexCopy } from "./index.ts";
 import { assign } from "./inplace.ts";
 import { wholeTensor } from "./base.ts";
 import { formatTensor } from "./format.ts";
@@ -150,6 +151,15 @@ export class Tensor extends ActivationMethods {
   copy_(source: Tensor): this {
     const value = expand(convert(source, this.dtype), this.shape);
     assign("copy_", this, value, true);
+    return this;
+  }
+
+  /**
+   * Replaces slices in place, like `index_copy_`. In a compiled function that writes a tensor from
+   * outside, only the slices are written.
+   */
+  indexCopy_(dim: number, index: Tensor, source: Tensor): this {
+    assign("indexCopy_", this, indexCopy(this, dim, index, source));
     return this;
   }
 

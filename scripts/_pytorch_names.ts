@@ -30,8 +30,8 @@ export const PYTORCH_NAMES: readonly NameGroup[] = [
     broadcast_to bucketize cat cdist ceil chunk clamp clone concat cos cosh count_nonzero cross
     cummax cummin cumprod cumsum deg2rad diag diag_embed diagonal diff div dot einsum empty
     empty_like eq erf erfc erfinv exp exp2 expm1 eye flatten flip floor floor_divide fmod frac full
-    full_like gather ge gt histc hstack index_add index_select inner is_tensor isclose isfinite
-    isinf isnan kthvalue le lerp lgamma linspace log log10 log1p log2 logaddexp logical_and
+    full_like gather ge gt histc hstack index_add index_copy index_select inner is_tensor isclose
+    isfinite isinf isnan kthvalue le lerp lgamma linspace log log10 log1p log2 logaddexp logical_and
     logical_not logical_or logical_xor logit logspace logsumexp lt manual_seed masked_fill
     masked_select matmul max maximum mean median meshgrid min minimum mm movedim mul multinomial mv
     nan_to_num nanmean nansum narrow ne neg no_grad nonzero norm normal numel one_hot ones ones_like

@@ -137,14 +137,9 @@ export class KeyValueCache {
    * @returns All keys and values of the layer, `[B, H, length, D]`.
    */
   append(layer: number, key: Tensor, value: Tensor): [keys: Tensor, values: Tensor] {
-    const pairs = [[this.keys[layer]!, key], [this.values[layer]!, value]] as const;
-    for (const [all, part] of pairs) {
-      const count = part.shape[2]!;
-      const row = this.#columns().sub(this.filled); // [length], the new token that belongs there
-      const isNew = row.ge(0).logicalAnd(row.lt(count)).unsqueeze(1); // [length, 1]
-      all.copy_(where(isNew, part.indexSelect(2, row.clamp(0, count - 1)), all));
-    }
-    return [this.keys[layer]!, this.values[layer]!];
+    const keys = this.keys[layer]!, values = this.values[layer]!;
+    const positions = this.positions(key.shape[2]!);
+    return [keys.indexCopy_(2, positions, key), values.indexCopy_(2, positions, value)];
   }
 
   /** Counts tokens that all layers have been given. */
@@ -221,13 +216,12 @@ export class TokenGenerator {
     this.#last = zeros([batch, 1], { dtype: "int32" });
     this.#block = zeros([batch, BLOCK], { dtype: "int32" });
     this.#slot = zeros([1], { dtype: "int32" });
-    const place = (): Tensor => arange(0, BLOCK, 1, { dtype: "int32" }).eq(this.#slot); // [BLOCK]
     this.#step = compile((): void =>
       noGrad(() => {
         const logits = decoder.next(this.#last).slice(1, 0, vocabSize); // [B, V]
         const tokens = sampleTokens(logits, sampling).unsqueeze(1); // [B, 1]
         this.#last.copy_(tokens);
-        this.#block.copy_(where(place(), tokens, this.#block));
+        this.#block.indexCopy_(1, this.#slot, tokens);
         this.#slot.add_(1);
       }), { name: "generate" });
     this.#read = compile((tokens: Tensor): void => {

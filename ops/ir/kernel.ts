@@ -122,7 +122,8 @@ export interface ContractKernel {
 }
 
 /**
- * Starts from `init` at each of `size` flat output positions (its axis 0), then, for each point of
+ * Starts from `init` at each of `size` flat output positions (its axis 0), or without one from what
+ * the array holds (a plan that writes in place), then, for each point of
  * `shape` in row-major order, combines `value` into position `target`; skipped where `guard` is
  * false. Order is kept, so that results do not depend on scheduling. Points that differ along one of
  * `parallel` never meet in a position: work is split along those.
@@ -130,7 +131,7 @@ export interface ContractKernel {
 export interface ScatterKernel {
   readonly kind: "scatter";
   readonly size: number;
-  readonly init: Expr;
+  readonly init: Expr | undefined;
   readonly shape: readonly number[];
   readonly parallel: readonly number[];
   readonly op: "add" | "set" | "max" | "min" | "mul";
@@ -209,7 +210,11 @@ export function expressionsOf(kernel: Kernel): Expr[] {
     case "contract":
       return [kernel.a, kernel.b, ...outputs];
     case "scatter":
-      return [kernel.init, kernel.target, kernel.value, ...(kernel.guard ? [kernel.guard] : [])];
+      return [
+        ...(kernel.init ? [kernel.init] : []),
+        ...[kernel.target, kernel.value],
+        ...(kernel.guard ? [kernel.guard] : []),
+      ];
     case "scan":
       return [kernel.body, ...outputs];
     case "sort":
@@ -238,7 +243,7 @@ export function mapExpressions(kernel: Kernel, change: (x: Expr) => Expr): Kerne
     case "scatter":
       return {
         ...kernel,
-        init: change(kernel.init),
+        init: kernel.init && change(kernel.init),
         target: change(kernel.target),
         value: change(kernel.value),
         guard: kernel.guard && change(kernel.guard),
@@ -284,7 +289,7 @@ function frameKey(kernel: Kernel): string {
     case "scatter":
       return `${kernel.size}/${kernel.shape.join("x")}/${kernel.parallel.join(",")}/${kernel.op}/${
         kernel.guard ? "g" : ""
-      }`;
+      }${kernel.init ? "" : "o"}`;
     case "scan":
       return `${kernel.shape.join("x")}/${kernel.axis}/${kernel.op}`;
     case "sort":

@@ -1,5 +1,7 @@
 /** The memory plan: which buffers a graph needs, and which of them each kernel is bound to. */
 import type { Graph, Plan, PlanArgument, PlanBuffer, PlanStep, SequenceNode } from "./graph.ts";
+import { outputIndex, SameExpr } from "./fuse_kernel.ts";
+import { type Kernel, sizeOf } from "./kernel.ts";
 import { outputElements } from "./plan_cost.ts";
 import { type Home, placeValues, type Storage } from "./memory_place.ts";
 import { assignSlots } from "./memory_slots.ts";
@@ -38,15 +40,20 @@ export function planGraph(graph: Graph): Plan {
     const { kernel, label } = node;
     // Kernels that write nothing are no work, and devices need not know how to do none.
     if (kernel.outputs.every((_, i) => outputElements(kernel, i) === 0)) continue;
-    const values = [...node.inputs, ...node.outputs];
-    steps.push({
-      kernel,
-      label,
-      arguments: values.map((v) => bind(homes.get(v)!)),
-      loop: undefined,
-    });
+    const places = [...node.inputs, ...node.outputs].map((v) => bind(homes.get(v)!));
+    steps.push({ kernel: startless(kernel, places), label, arguments: places, loop: undefined });
   }
   return { buffers, steps, results: results.map((v) => bind(homes.get(v)!)) };
+}
+
+/** A scatter that starts from the very array that it writes touches only what it scatters to. */
+function startless(kernel: Kernel, places: readonly PlanArgument[]): Kernel {
+  if (kernel.kind !== "scatter" || kernel.init?.kind !== "load" || kernel.init.guard) return kernel;
+  const { input, index } = kernel.init;
+  const from = places[input]!, to = places.at(-1)!;
+  const same = from.buffer === to.buffer && from.offset === to.offset &&
+    new SameExpr().equal(index, outputIndex(kernel, kernel.outputs[0]!));
+  return same && sizeOf(kernel.shape) > 0 ? { ...kernel, init: undefined } : kernel;
 }
 
 function sequenceSteps(node: SequenceNode, places: readonly PlanArgument[]): PlanStep[] {

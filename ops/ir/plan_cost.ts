@@ -47,7 +47,8 @@ export function rootsOf(kernel: Kernel): Root[] {
       return [root(kernel.body, all), ...outputs];
     case "scatter": {
       const per = [kernel.target, kernel.value, ...(kernel.guard ? [kernel.guard] : [])];
-      return [root(kernel.init, kernel.size), ...per.map((x) => root(x, all))];
+      const start = kernel.init ? [root(kernel.init, kernel.size)] : [];
+      return [...start, ...per.map((x) => root(x, all))];
     }
     case "sort":
       return [];
@@ -119,6 +120,12 @@ export function axisPoints(x: Expr): number {
   return sizeOf([...sizes.values()]);
 }
 
+/** Elements of output `slot` that are written: not all, where a scatter keeps what is there. */
+function writtenElements(kernel: Kernel, slot: number): number {
+  const all = outputElements(kernel, slot);
+  return kernel.kind === "scatter" && !kernel.init ? Math.min(all, sizeOf(kernel.shape)) : all;
+}
+
 const elementCounts = new WeakMap<Kernel, readonly number[]>();
 
 /** Elements of each input that are read, each counted once as far as can be told. */
@@ -152,7 +159,7 @@ export function kernelCost(kernel: Kernel): KernelCost {
   let readBytes = 0, writeBytes = 0, flops = 0;
   for (const [i, { dtype }] of kernel.inputs.entries()) readBytes += elements[i]! * bytesOf(dtype);
   for (const [i, { dtype }] of kernel.outputs.entries()) {
-    writeBytes += outputElements(kernel, i) * bytesOf(dtype);
+    writeBytes += writtenElements(kernel, i) * bytesOf(dtype);
   }
   for (const { expr, points } of rootsOf(kernel)) flops += floatOperations(expr) * points;
   return { readBytes, writeBytes, flops: flops + ownFlops(kernel) };

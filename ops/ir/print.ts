@@ -126,7 +126,7 @@ function bodyLines(kernel: Kernel): string[] {
       const guard = kernel.guard ? ` if ${printExpr(kernel.guard)}` : "";
       const parallel = kernel.parallel.length ? `, parallel ${printShape(kernel.parallel)}` : "";
       return [
-        `init ${printExpr(kernel.init)}`,
+        ...(kernel.init ? [`init ${printExpr(kernel.init)}`] : []),
         `${kernel.op} ${printExpr(kernel.value)} at ${printExpr(kernel.target)}${guard}${parallel}`,
       ];
     }

@@ -87,13 +87,9 @@ function placesOf(kernel: Kernel): Place[] {
     case "scatter": {
       const { dtype } = kernel.outputs[0]!;
       const frame = { axes: all, accumulators: none };
+      const start = { axes: [kernel.size], accumulators: none };
       const places: Place[] = [
-        {
-          name: "init",
-          expr: kernel.init,
-          dtype,
-          frame: { axes: [kernel.size], accumulators: none },
-        },
+        ...(kernel.init ? [{ name: "init", expr: kernel.init, dtype, frame: start }] : []),
         { name: "target", expr: kernel.target, dtype: "int32", frame },
         { name: "value", expr: kernel.value, dtype, frame },
       ];

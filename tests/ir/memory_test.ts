@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { optimize } from "../../ops/ir/fuse.ts";
-import { add, call, constant, type Expr, mul, sub } from "../../ops/ir/expr.ts";
+import { add, axis, call, constant, type Expr, int, load, mul, sub } from "../../ops/ir/expr.ts";
 import type { Graph, Plan, Value } from "../../ops/ir/graph.ts";
+import type { ScatterKernel } from "../../ops/ir/kernel.ts";
 import { planGraph, temporaryBytes } from "../../ops/ir/memory.ts";
 import { InternalError, verifyPlan } from "../../ops/ir/verify.ts";
 import { type Contents, GraphBuilder, runGraph, runPlan } from "./graphs.ts";
@@ -86,6 +87,46 @@ Deno.test("planGraph() copies where an update reads other elements, or a reader 
   const y = c.zip("difference", [next, t], sub);
   const plan = planned(c.finish([y]), values([t], 8));
   assertEquals(labels(plan), ["update", "difference", "copy to state"]);
+});
+
+/** `base` with elements replaced at two positions. */
+function replaced(b: GraphBuilder, base: Value, source: Value): Value {
+  const dtype = "float32", point = axis(0, 2);
+  const kernel: ScatterKernel = {
+    kind: "scatter",
+    size: 8,
+    init: load(0, dtype, axis(0, 8)),
+    shape: [2],
+    parallel: [],
+    op: "set",
+    target: add(mul(point, int(3)), int(1)),
+    value: load(1, dtype, point),
+    guard: undefined,
+    inputs: [{ dtype }, { dtype }],
+    outputs: [{ dtype, value: number(0), index: undefined }],
+  };
+  return b.kernel(kernel, [base, source], [[8]], "replace")[0]!;
+}
+
+function starts(plan: Plan): boolean[] {
+  return plan.steps.flatMap(({ kernel }) =>
+    kernel.kind === "scatter" ? [kernel.init !== undefined] : []
+  );
+}
+
+Deno.test("planGraph() scatters into an array in place, without laying its values down again", () => {
+  const b = new GraphBuilder();
+  const s = b.state([8]), x = b.input([8]);
+  const once = replaced(b, s, x), twice = replaced(b, b.zip("half", [x], half), x);
+  b.update(s, once);
+  const y = b.zip("reader", [once, twice], add);
+  assertEquals(starts(planned(b.finish([y]), values([s, x], 8))), [false, false]);
+  const c = new GraphBuilder();
+  const t = c.state([8]), z = c.input([8]);
+  const next = replaced(c, t, z);
+  c.update(t, next);
+  const difference = c.zip("old and new", [t, next], sub);
+  assertEquals(starts(planned(c.finish([difference]), values([t, z], 8))), [true]);
 });
 
 Deno.test("planGraph() swaps two states", () => {

@@ -25,6 +25,7 @@ import {
   groupNorm,
   indexAdd,
   indexBy,
+  indexCopy,
   indexPut,
   indexSelect,
   interpolate,
@@ -168,6 +169,12 @@ const INDICES: readonly Sample[] = [
     "indexAdd indexSelect",
     [[4, 2], [3, 2]],
     ([x, y], device) => indexAdd(x!, 0, ints([3, 0, 3], [3], device), y!).square(),
+  ),
+  sample(
+    "indexCopy",
+    "scatter gather",
+    [[2, 4, 2], [2, 3, 2]],
+    ([x, y], device) => indexCopy(x!, 1, ints([3, 0, -2], [3], device), y!).square(),
   ),
   sample(
     "embedding",

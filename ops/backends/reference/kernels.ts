@@ -249,7 +249,7 @@ function combinerOf(op: ScatterKernel["op"], dtype: DType): Combine {
 function scatterRunner(kernel: ScatterKernel): Runner {
   const { size, shape } = kernel;
   const { dtype } = kernel.outputs[0]!;
-  const init = evaluatorOf([kernel.init]);
+  const init = kernel.init && evaluatorOf([kernel.init]);
   const point = evaluatorOf([kernel.target, kernel.value, ...(kernel.guard ? [kernel.guard] : [])]);
   const combine = combinerOf(kernel.op, dtype);
   return (inputs, outputs) => {
@@ -260,7 +260,7 @@ function scatterRunner(kernel: ScatterKernel): Runner {
     const result = new Float64Array(size);
     for (let i = 0; i < size; i++) {
       scope.axes[0] = i;
-      result[i] = init(scope)[0]!;
+      result[i] = init ? init(scope)[0]! : buffer.get((i + offset) * step, dtype);
     }
     forEachPoint(scope.axes, 0, shape, () => {
       const [target, value, guard] = point(scope) as unknown as [number, number, number?];

@@ -168,19 +168,21 @@ function emitScatter(nest: Nest, kernel: ScatterKernel, p: ScatterPlan): void {
   });
 }
 
-/** Lowers a scatter kernel: the start, then the points. */
+/** Lowers a scatter kernel: the start, if there is one, then the points. */
 export function lowerScatter(kernel: ScatterKernel): LoweredKernel {
   checkTypes([...kernel.inputs, ...kernel.outputs].map((x) => x.dtype));
   const slots = plainSlots(kernel);
   const { dtype } = kernel.outputs[0]!;
-  const start = lowerMap({
-    kind: "map",
-    shape: [kernel.size],
-    inputs: kernel.inputs,
-    outputs: [{ dtype, value: kernel.init, index: undefined }],
-  }, slots);
+  const start = kernel.init
+    ? [lowerMap({
+      kind: "map",
+      shape: [kernel.size],
+      inputs: kernel.inputs,
+      outputs: [{ dtype, value: kernel.init, index: undefined }],
+    }, slots)]
+    : [];
   const size = sizeOf(kernel.shape);
-  if (size === 0) return { passes: [start], scratch: [] };
+  if (size === 0) return { passes: start, scratch: [] };
   const p = plan(kernel);
   const units = p.chunks * sizeOf(p.prefix.map((l) => l.size));
   const roots = [p.target, p.value, ...(p.guard ? [p.guard] : [])];
@@ -191,5 +193,5 @@ export function lowerScatter(kernel: ScatterKernel): LoweredKernel {
     emit: (module, name) =>
       defineKernel(module, name, slots, (nest) => emitScatter(nest, kernel, p)),
   };
-  return { passes: [start, points], scratch: [] };
+  return { passes: [...start, points], scratch: [] };
 }

@@ -44,9 +44,10 @@ const COMBINE: Record<ScatterKernel["op"], ScalarName | undefined> = {
   set: undefined,
 };
 
-/** Lowers a scatter: the initial values, then the points. */
+/** Lowers a scatter: the initial values, if there are any, then the points. */
 export function lowerScatter(kernel: ScatterKernel): Lowered {
   const { inputs, outputs, size } = kernel;
+  if (!kernel.init) return { steps: walkSteps(kernel), scratch: [] };
   const init: MapKernel = {
     kind: "map",
     shape: [size],

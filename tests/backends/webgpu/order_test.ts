@@ -60,11 +60,15 @@ gpuTest("scatter combines in order", async (backend) => {
 gpuTest("scatter of integers and into its own initial values", async (backend) => {
   const [rows, points, width] = [9, 64, 5];
   const indices = randoms(points, 3).map((v) => Math.floor((v + 1) / 2 * rows));
-  await compareKernel(backend, scatterOf(rows, points, width, "add", "int32"), [
-    { dtype: "int32", values: indices },
-    { dtype: "int32", values: randoms(points * width).map((v) => Math.round(v * 1000)) },
-    { dtype: "int32", values: new Array<number>(rows * width).fill(4) },
-  ], [{ size: rows * width, inPlaceOf: 2 }]);
+  const kernel = scatterOf(rows, points, width, "add", "int32");
+  // With and without laying the initial values down: they are there.
+  for (const each of [kernel, { ...kernel, init: undefined }]) {
+    await compareKernel(backend, each, [
+      { dtype: "int32", values: indices },
+      { dtype: "int32", values: randoms(points * width).map((v) => Math.round(v * 1000)) },
+      { dtype: "int32", values: new Array<number>(rows * width).fill(4) },
+    ], [{ size: rows * width, inPlaceOf: 2 }]);
+  }
 });
 
 gpuTest("scatter without parallel axes, and of no points", async (backend) => {
