@@ -21,16 +21,16 @@ import { compile, manualSeed, noGrad, stack, type Tensor, zeros } from "@tensaur
 import * as nn from "@tensaurus/core/nn";
 import * as optim from "@tensaurus/core/optim";
 import { type LoaderState, loadTensors, type Tokenizer } from "@tensaurus/core/data";
-import { commandLine, type Parsed, resumeConfig, type Script } from "./kit/config.ts";
-import { openDevice, printStart } from "./kit/device.ts";
-import { type Decoder, TokenGenerator, writeText } from "./kit/generate.ts";
-import { Interrupt } from "./kit/interrupt.ts";
+import type { Script } from "./kit/config.ts";
+import { openDevice } from "./kit/device.ts";
+import { type Decoder, TokenGenerator } from "./kit/generate.ts";
 import * as language from "./kit/language.ts";
+import { commands, type OpenedModel, runLanguageScript } from "./kit/language_commands.ts";
 import { runMain } from "./kit/main.ts";
-import { Progress } from "./kit/progress.ts";
-import { type Checkpoint, findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
-import { checkpointFiles, loadCheckpoint, loadWeights, tensorBytes } from "./kit/state.ts";
-import { openText, savedTokenizer, trackBatches } from "./kit/text.ts";
+import { TrainingRun } from "./kit/run.ts";
+import type { Checkpoint } from "./kit/run_folder.ts";
+import { checkpointFiles, loadCheckpoint, tensorBytes } from "./kit/state.ts";
+import * as texts from "./kit/text.ts";
 
 const F = nn.functional;
 
@@ -52,18 +52,7 @@ const config = {
   warmup: 20,
   weightDecay: 0,
   clip: 5,
-  seed: 0,
-  device: "auto",
-  out: "",
-  resume: "",
-  logEvery: 50,
   evalEvery: 100,
-  sampleEvery: 500,
-  saveEvery: 500,
-  dryRun: false,
-  overfitBatch: false,
-  expect: 0,
-  preset: "",
 };
 
 type Config = typeof config;
@@ -82,11 +71,7 @@ export const script: Script<Config> = {
     dropout: "Probability of dropping between layers and before the last",
     forgetBias: "Offset of an LSTM's forget gates at the start; 0 leaves it to chance",
     context: "Tokens between two updates; the state goes on, its gradient does not",
-    minLr: "Learning rate at the end",
-    warmup: "Steps until the learning rate is reached",
     weightDecay: "Decay of weights (AdamW)",
-    clip: "Greatest norm of all gradients; 0 for none",
-    expect: "Exit with status 1 where the validation loss ends above this; 0 expects nothing",
   },
   limits: {
     ...language.limits,
@@ -96,9 +81,7 @@ export const script: Script<Config> = {
     embedding: { min: 1, integer: true },
     dropout: { min: 0, max: 0.999 },
     context: { min: 1, integer: true },
-    warmup: { min: 0, integer: true },
     weightDecay: { min: 0 },
-    clip: { min: 0 },
   },
   presets: {
     // Less than a minute on two cores; 1.80 after 600 of the steps.
@@ -107,11 +90,7 @@ export const script: Script<Config> = {
     cpu: {},
     gpu: { hidden: 512, embedding: 256, context: 128, batchSize: 64, dropout: 0.5, steps: 2000 },
   },
-  commands: {
-    train: { about: "Train, evaluate and write a sample (the default)" },
-    eval: { about: "Loss, perplexity and bits per character", positional: "CHECKPOINT" },
-    sample: { about: "Write text with a run or a checkpoint", positional: "CHECKPOINT" },
-  },
+  commands,
 };
 
 /** Settings that the weights of a run depend on. */
@@ -208,132 +187,16 @@ function lossOf(model: CharRnn, x: Tensor, y: Tensor, state: State): Tensor {
   return F.crossEntropy(logits.flatten(0, 1), y.flatten());
 }
 
-// ---------------------------------------------------------------------------------------- training
+// -------------------------------------------------------------------------------------- evaluation
 
-async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
-  const once = { steps: (checkpoint?.step ?? 0) + 1, length: 4 };
-  const settings = given.dryRun ? { ...given, ...once } : given;
-  const device = await openDevice(settings.device);
-  manualSeed(settings.seed);
-  const known = checkpoint ? await savedTokenizer(checkpoint) : undefined;
-  const { tokenizer, train: tokens, validation, charactersPerToken } = await openText(
-    settings,
-    known,
-  );
-  const { batchSize, context, lr, weightDecay } = settings;
-  const model = new CharRnn(tokenizer.vocabSize, settings);
-  const parameters = model.parameters();
-  const optimizer = new optim.AdamW(parameters, { lr, weightDecay });
-  const loader = trackBatches(tokens, context, batchSize);
-  const state = model.zeroState(loader.batchSize);
-
-  let step = 0, best = Infinity, val: number | undefined;
-  let folder: RunFolder;
-  if (!checkpoint) {
-    folder = await RunFolder.create({ out: settings.out, name: "rnn", config: settings });
-    await folder.write("tokenizer.json", JSON.stringify(tokenizer));
-  } else {
-    folder = await RunFolder.resume(checkpoint);
-    const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
-    loader.loadState(saved["loader"] as LoaderState);
-    [step, best] = [checkpoint.step, saved["best"] as number | null ?? Infinity];
-    const carried = await loadTensors(`${checkpoint.path}/carried.safetensors`);
-    setState(state, [...carried.values()]);
-  }
-  printStart({
-    device,
-    parameters: parameters.reduce((n, p) => n + p.numel, 0),
-    perStep: `${batchSize * context} tokens`,
-    folder: folder.path,
-  }, settings);
-
-  const sums = zeros([2]); // loss and gradient norm since the last line; they stay on the device
-  const trainStep = compile((x: Tensor, y: Tensor) => {
-    const loss = lossOf(model, x, y, state);
-    loss.backward();
-    const norm = optim.clipGradNorm(parameters, settings.clip || Infinity)!;
-    optimizer.step();
-    optimizer.zeroGrad(); // after the step: gradients that nobody reads later need no memory
-    noGrad(() => sums.add_(stack([loss, norm])));
-  }, { name: "trainStep" });
-  const generator = new TokenGenerator(model.decoder(), language.samplingOf(settings));
-
-  using interrupt = new Interrupt();
-  const progress = new Progress({
-    total: settings.steps,
-    start: step,
-    perStep: batchSize * context,
-    unit: "tok",
-    columns: ["loss", "val", "lr", "norm"],
-    logEvery: settings.logEvery,
-  });
-  const files = async () => ({
-    ...await checkpointFiles({ model, optimizer, progress: { loader: loader.state(), best } }),
-    "carried.safetensors": await tensorBytes(state.map((x, i) => [`${i}`, x])),
-  });
-  const began = performance.now();
-  const evaluate = evaluator(model, validation, settings);
-  let lines = step; // steps at the last line
-  let done = false;
-  let fixed: [Tensor, Tensor] | undefined;
-  while (!done) {
-    if (loader.state().batch === 0) clearState(state); // the tracks begin again
-    for await (const [x, y] of loader) {
-      if (settings.overfitBatch) fixed ??= [x!, y!];
-      if (fixed) clearState(state);
-      const lr = language.warmupCosine(step, settings);
-      for (const group of optimizer.paramGroups) group.lr = lr;
-      trainStep(...fixed ?? [x!, y!]);
-      step++;
-      if (lines === 0 && step === 1) {
-        await sums.data();
-        const seconds = ((performance.now() - began) / 1000).toFixed(2);
-        progress.note(`compiled    ${seconds} s to the end of the first step`);
-      }
-      done = step >= settings.steps || interrupt.requested;
-      if (done || settings.evalEvery && step % settings.evalEvery === 0) {
-        val = await evaluate();
-        folder.log({ step, val });
-        if (val < best) {
-          best = val;
-          await folder.saveBest(step, await files());
-        }
-      }
-      if (done || step % settings.logEvery === 0) {
-        const [loss, norm] = Array.from(await sums.data(), (sum) => sum / (step - lines));
-        noGrad(() => sums.zero_());
-        lines = step;
-        if (Number.isNaN(loss)) {
-          throw new Error(`the loss is NaN at step ${step} (try a smaller --lr)`);
-        }
-        folder.log({ step, loss, lr, norm });
-        progress.update(step, { loss, val, lr, norm });
-      } else progress.update(step);
-      if (done || settings.saveEvery && step % settings.saveEvery === 0) {
-        const { path } = await folder.save(step, await files());
-        if (settings.dryRun) await loadCheckpoint(path, { model, optimizer });
-      }
-      if (done || settings.sampleEvery && step % settings.sampleEvery === 0) {
-        const { prompt, length } = settings;
-        model.eval();
-        const { text } = await writeText(generator, tokenizer, prompt, { length });
-        model.train();
-        progress.note(`--- step ${step}\n${text}\n---`);
-      }
-      if (done) break;
-    }
-  }
-  progress.stop();
-  await language.finishRun(folder);
-  console.log(`best validation ${language.lossText(best, charactersPerToken)}`);
-  console.log(`run folder  ${folder.path}`);
-  if (interrupt.requested) {
-    console.log(`go on with  deno run -A models/char_rnn.ts --resume ${folder.path}`);
-  }
-  language.checkLoss(best, settings.expect);
+function openModel(settings: Config, tokenizer: Tokenizer): OpenedModel<CharRnn> {
+  return { model: new CharRnn(tokenizer.vocabSize, settings), tokenizer };
 }
 
-// -------------------------------------------------------------------------------------- evaluation
+/** Writes with a model. */
+function generatorOf(model: CharRnn, _: Tokenizer, settings: Config): TokenGenerator {
+  return new TokenGenerator(model.decoder(), language.samplingOf(settings));
+}
 
 /** Tracks of an evaluation: each has to begin without a past, so few are better. */
 const EVAL_TRACKS = 8;
@@ -341,10 +204,10 @@ const EVAL_TRACKS = 8;
 /** Gives a function for the mean loss over a text that is read from its beginning to its end. */
 function evaluator(
   model: CharRnn,
-  tokens: ArrayLike<number>,
-  { context, dryRun }: Pick<Config, "context" | "dryRun">,
+  { validation }: texts.TokenText,
+  { context, dryRun }: Config,
 ): () => Promise<number> {
-  const loader = trackBatches(tokens, context, EVAL_TRACKS);
+  const loader = texts.trackBatches(validation, context, EVAL_TRACKS);
   const state = model.zeroState(loader.batchSize);
   const sum = zeros([]);
   const evalStep = compile((x: Tensor, y: Tensor) => {
@@ -365,44 +228,95 @@ function evaluator(
   };
 }
 
-// --------------------------------------------------------------------------------- other commands
+// ---------------------------------------------------------------------------------------- training
 
-async function openTrained(
-  parsed: Parsed<Config>,
-): Promise<{ model: CharRnn; tokenizer: Tokenizer; settings: Config }> {
-  const { config: given, args } = parsed;
-  await openDevice(given.device);
-  manualSeed(given.seed);
-  const checkpoint = await findCheckpoint(args[0] ?? (given.resume || "last"), { name: "rnn" });
-  const settings = resumeConfig(parsed, await savedConfig(checkpoint), ARCHITECTURE);
-  const tokenizer = await savedTokenizer(checkpoint);
-  const model = new CharRnn(tokenizer.vocabSize, settings);
-  await loadWeights(`${checkpoint.path}/model.safetensors`, model);
-  return { model: model.eval(), tokenizer, settings };
+async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
+  const once = { steps: (checkpoint?.step ?? 0) + 1, length: 4 };
+  const settings = given.dryRun ? { ...given, ...once } : given;
+  const device = await openDevice(settings.device);
+  manualSeed(settings.seed);
+  const known = checkpoint ? await texts.savedTokenizer(checkpoint) : undefined;
+  const text = await texts.openText(settings, known);
+  const { batchSize, context, weightDecay } = settings;
+  const { model, tokenizer } = openModel(settings, text.tokenizer);
+  const parameters = model.parameters();
+  const optimizer = new optim.AdamW(parameters, { lr: settings.lr, weightDecay });
+  const loader = texts.trackBatches(text.train, context, batchSize);
+  const state = model.zeroState(loader.batchSize);
+
+  using run = await TrainingRun.open({
+    script: script.name,
+    name: "rnn",
+    device,
+    settings,
+    checkpoint,
+    model,
+    perStep: batchSize * context,
+    unit: "tok",
+    columns: ["loss", "val", "lr", "norm"],
+  });
+  if (checkpoint) {
+    const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
+    loader.loadState(saved["loader"] as LoaderState);
+    run.best = saved["best"] as number | null ?? Infinity;
+    const carried = await loadTensors(`${checkpoint.path}/carried.safetensors`);
+    setState(state, [...carried.values()]);
+  } else await run.folder.write("tokenizer.json", JSON.stringify(tokenizer));
+  const files = async () => {
+    const progress = { loader: loader.state(), best: run.best };
+    return {
+      ...await checkpointFiles({ model, optimizer, progress }),
+      "carried.safetensors": await tensorBytes(state.map((x, i) => [`${i}`, x])),
+    };
+  };
+
+  const sums = zeros([2]); // loss and gradient norm since the last line; they stay on the device
+  const trainStep = compile((x: Tensor, y: Tensor) => {
+    const loss = lossOf(model, x, y, state);
+    loss.backward();
+    const norm = optim.clipGradNorm(parameters, settings.clip || Infinity)!;
+    optimizer.step();
+    optimizer.zeroGrad(); // after the step: gradients that nobody reads later need no memory
+    noGrad(() => sums.add_(stack([loss, norm])));
+  }, { name: "trainStep" });
+  const evaluate = evaluator(model, text, settings);
+  const generator = generatorOf(model, tokenizer, settings);
+
+  let val: number | undefined;
+  let fixed: [Tensor, Tensor] | undefined;
+  while (!run.over) {
+    if (loader.state().batch === 0) clearState(state); // the tracks begin again
+    for await (const [x, y] of loader) {
+      if (settings.overfitBatch) fixed ??= [x!, y!];
+      if (fixed) clearState(state);
+      const lr = language.warmupCosine(run.step, settings);
+      for (const group of optimizer.paramGroups) group.lr = lr;
+      trainStep(...fixed ?? [x!, y!]);
+      await run.stepped(sums);
+      if (run.due(settings.evalEvery)) {
+        val = await evaluate();
+        await run.validated(val, files);
+      }
+      if (run.due(settings.logEvery)) {
+        const [loss, norm] = await run.means(sums) as [number, number];
+        run.log({ loss, lr, norm }, { val });
+      } else run.show();
+      if (run.due(settings.saveEvery)) {
+        const { path } = await run.folder.save(run.step, await files());
+        if (settings.dryRun) await loadCheckpoint(path, { model, optimizer });
+      }
+      if (run.due(settings.sampleEvery)) {
+        const written = await language.sampleText(model, generator, tokenizer, settings);
+        run.note(`--- step ${run.step}\n${written}\n---`);
+      }
+      if (run.over) break;
+    }
+  }
+  run.stop();
+  await language.finishRun(run, { text, expect: settings.expect });
 }
 
-async function evalCommand(parsed: Parsed<Config>): Promise<void> {
-  const { model, tokenizer, settings } = await openTrained(parsed);
-  const { validation, charactersPerToken } = await openText(settings, tokenizer);
-  const loss = await evaluator(model, validation, settings)();
-  console.log(`validation ${language.lossText(loss, charactersPerToken)}`);
-  language.checkLoss(loss, settings.expect);
+if (import.meta.main) {
+  const parts = { name: "rnn", fixed: ARCHITECTURE, open: openModel, generator: generatorOf };
+  await runMain(() => runLanguageScript(script, { ...parts, train, evaluator }));
 }
-
-async function sample(parsed: Parsed<Config>): Promise<void> {
-  const { model, tokenizer } = await openTrained(parsed);
-  const generator = new TokenGenerator(model.decoder(), language.samplingOf(parsed.config));
-  await language.showSample(generator, tokenizer, parsed.config);
-}
-
-async function main(): Promise<void> {
-  const parsed = commandLine(script);
-  if (parsed.command === "sample") return await sample(parsed);
-  if (parsed.command === "eval") return await evalCommand(parsed);
-  const { resume } = parsed.config;
-  if (!resume) return await train(parsed.config);
-  const checkpoint = await findCheckpoint(resume, { name: "rnn" });
-  await train(resumeConfig(parsed, await savedConfig(checkpoint), ARCHITECTURE), checkpoint);
-}
-
-if (import.meta.main) await runMain(main);

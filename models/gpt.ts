@@ -32,19 +32,19 @@ import {
 import * as nn from "@tensaurus/core/nn";
 import * as optim from "@tensaurus/core/optim";
 import type { LoaderState, Tokenizer } from "@tensaurus/core/data";
-import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
-import { openDevice, printStart } from "./kit/device.ts";
-import { type Decoder, KeyValueCache, TokenGenerator, writeText } from "./kit/generate.ts";
+import { type Script, UsageError } from "./kit/config.ts";
+import { openDevice } from "./kit/device.ts";
+import { type Decoder, KeyValueCache, TokenGenerator } from "./kit/generate.ts";
 import * as architecture from "./kit/gpt_options.ts";
 import { type HfFolder, readHfFolder, writeHfFolder } from "./kit/hf.ts";
-import { Interrupt } from "./kit/interrupt.ts";
 import * as language from "./kit/language.ts";
-import { addLora, type LoraOptions, mergedState, saveAdapters } from "./kit/lora.ts";
+import { commands, type OpenedModel, runLanguageScript } from "./kit/language_commands.ts";
+import { addLora, mergedState, saveAdapters } from "./kit/lora.ts";
 import { runMain } from "./kit/main.ts";
-import { Progress } from "./kit/progress.ts";
-import { type Checkpoint, findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
-import { checkpointFiles, loadCheckpoint, loadWeights } from "./kit/state.ts";
-import { meanLoss, openText, orderedBatches, randomBatches, savedTokenizer } from "./kit/text.ts";
+import { TrainingRun } from "./kit/run.ts";
+import type { Checkpoint } from "./kit/run_folder.ts";
+import { checkpointFiles, loadCheckpoint } from "./kit/state.ts";
+import * as texts from "./kit/text.ts";
 
 const F = nn.functional;
 
@@ -61,24 +61,9 @@ const config = {
   steps: 2000,
   batchSize: 12,
   lr: 1e-3,
-  minLr: 1e-4,
-  warmup: 100,
   beta2: 0.99,
   weightDecay: 0.1,
-  clip: 1,
   evalBatches: 0,
-  seed: 0,
-  device: "auto",
-  out: "",
-  resume: "",
-  logEvery: 50,
-  evalEvery: 250,
-  sampleEvery: 500,
-  saveEvery: 500,
-  dryRun: false,
-  overfitBatch: false,
-  expect: 0,
-  preset: "",
 };
 
 type Config = typeof config;
@@ -88,28 +73,8 @@ export const script: Script<Config> = {
   name: "models/gpt.ts",
   about: "A decoder-only transformer on text: trained from scratch, or Hugging Face's weights.",
   config,
-  describe: {
-    ...language.describe,
-    ...architecture.describe,
-    hf: "Folder with a model of the GPT-2 or Llama family, as Hugging Face saves them",
-    loraRank: "Fine-tune adapters of this rank alone; 0 trains all weights",
-    loraAlpha: "Scale of the adapters",
-    minLr: "Learning rate at the end",
-    warmup: "Steps until the learning rate is reached",
-    beta2: "Memory of AdamW's squared gradients",
-    weightDecay: "Decay of matrices",
-    clip: "Greatest norm of all gradients; 0 for none",
-    evalBatches: "Batches of an evaluation; 0 for all",
-    expect: "Exit with status 1 where the validation loss ends above this; 0 expects nothing",
-  },
-  limits: {
-    ...language.limits,
-    ...architecture.limits,
-    loraRank: { min: 0, integer: true },
-    warmup: { min: 0, integer: true },
-    beta2: { min: 0, max: 0.99999 },
-    evalBatches: { min: 0, integer: true },
-  },
+  describe: { ...language.describe, ...architecture.describe },
+  limits: { ...language.limits, ...architecture.limits },
   presets: {
     // Validation loss 1.81 on the sonnets, in about a minute on two cores.
     tiny: { steps: 1500, layers: 2, width: 96, context: 48, batchSize: 16, lr: 2e-3 },
@@ -126,18 +91,8 @@ export const script: Script<Config> = {
       dropout: 0.2,
     },
   },
-  commands: {
-    train: { about: "Train, evaluate and write a sample (the default)" },
-    sample: { about: "Write text with a run or a checkpoint", positional: "CHECKPOINT" },
-    eval: { about: "Loss of a run or a checkpoint", positional: "CHECKPOINT" },
-  },
+  commands,
 };
-
-/** Settings that the weights of a run depend on. */
-const FIXED = [
-  ...Object.keys(architecture.config).filter((key) => key !== "dropout"),
-  ...["tokenizer", "vocabSize", "hf", "loraRank", "loraAlpha"],
-] as (keyof Config)[];
 
 // ------------------------------------------------------------------------------------------- model
 
@@ -299,41 +254,49 @@ export class Gpt extends nn.Module {
   }
 }
 
-// -------------------------------------------------------------------------------------------- data
+// -------------------------------------------------------------------------------- weights and text
 
-interface Opened {
-  model: Gpt;
-  tokenizer: Tokenizer;
+interface Opened extends OpenedModel<Gpt> {
   hf: HfFolder | undefined;
-}
-
-function loraOf(settings: Config): LoraOptions {
-  return { rank: settings.loraRank, alpha: settings.loraAlpha };
 }
 
 /** The model that settings describe, with the weights of a folder where they name one. */
 async function openModel(settings: Config, known: Tokenizer | undefined): Promise<Opened> {
-  const { context, dropout } = settings;
-  const hf = settings.hf ? await readHfFolder(settings.hf) : undefined;
-  // Dynamic frequencies are made for the context that is asked for.
-  const grows = hf?.options.rotaryScaling?.type === "dynamic";
-  if (hf && !grows && context > hf.options.context) {
-    throw new UsageError(`--context: ${context} is longer than the model's ${hf.options.context}`);
-  }
+  const { context, dropout, loraRank: rank, loraAlpha: alpha } = settings;
+  const hf = settings.hf ? await readHfFolder(settings.hf, context) : undefined;
   const tokenizer = known ?? hf?.tokenizer;
   if (!tokenizer) throw new UsageError(`--hf: ${settings.hf} has no tokenizer.json`);
   const options = hf
-    ? { ...hf.options, context: Math.max(context, hf.options.context), dropout }
+    ? { ...hf.options, dropout }
     : architecture.gptOptions(settings, tokenizer.vocabSize);
   const model = new Gpt(options);
   if (hf) model.loadStateDict(hf.state(Object.keys(model.stateDict())));
-  if (settings.loraRank) addLora(model, model.h, loraOf(settings));
-  return { model, tokenizer, hf };
+  if (rank) addLora(model, model.h, { rank, alpha });
+  return { model, tokenizer, hf, endOfText: hf?.endOfText };
 }
 
 /** Writes with a model; its vocabulary may have more tokens than the tokenizer. */
 function generatorOf(model: Gpt, { vocabSize }: Tokenizer, settings: Config): TokenGenerator {
   return new TokenGenerator(model.decoder(), { ...language.samplingOf(settings), vocabSize });
+}
+
+/** Mean cross-entropy of the targets `[B, T]`. */
+function lossOf(model: Gpt, x: Tensor, y: Tensor): Tensor {
+  return F.crossEntropy(model.forward(x).flatten(0, 1), y.flatten());
+}
+
+/** Gives a function for the mean loss over the first batches of the validation text. */
+function evaluator(
+  model: Gpt,
+  { validation }: texts.TokenText,
+  settings: Config,
+): () => Promise<number> {
+  const { batchSize, context, seed, evalBatches: batches } = settings;
+  const loader = texts.orderedBatches(validation, { batchSize, context, seed, batches });
+  const evalLoss = compile((x: Tensor, y: Tensor) => noGrad(() => lossOf(model, x, y)), {
+    name: "evalLoss",
+  });
+  return () => texts.meanLoss(model, loader, evalLoss);
 }
 
 // ---------------------------------------------------------------------------------------- training
@@ -355,36 +318,35 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   const settings = given.dryRun ? { ...given, ...once } : given;
   const device = await openDevice(settings.device);
   manualSeed(settings.seed);
-  const known = checkpoint ? await savedTokenizer(checkpoint) : undefined;
-  const text = settings.hf ? undefined : await openText(settings, known);
-  const { model, tokenizer, hf } = await openModel(settings, known ?? text?.tokenizer);
-  const tokens = text ?? await openText(settings, tokenizer);
+  const known = checkpoint ? await texts.savedTokenizer(checkpoint) : undefined;
+  const own = settings.hf ? undefined : await texts.openText(settings, known);
+  const { model, tokenizer, hf } = await openModel(settings, known ?? own?.tokenizer);
+  const text = own ?? await texts.openText(settings, tokenizer);
   const optimizer = optimizerOf(model, settings);
-  const { batchSize, context, seed } = settings;
-  const sizes = { batchSize, context, seed };
-  const loader = randomBatches(tokens.train, { ...sizes, batches: settings.steps });
-  const validation = orderedBatches(tokens.validation, { ...sizes, batches: settings.evalBatches });
+  const { batchSize, context, seed, steps: batches } = settings;
+  const loader = texts.randomBatches(text.train, { batchSize, context, seed, batches });
 
-  let step = 0, best = Infinity, val: number | undefined;
-  let folder: RunFolder;
-  if (!checkpoint) {
-    folder = await RunFolder.create({ out: settings.out, name: "gpt", config: settings });
-    await folder.write("tokenizer.json", JSON.stringify(tokenizer));
-  } else {
-    folder = await RunFolder.resume(checkpoint);
+  using run = await TrainingRun.open({
+    script: script.name,
+    name: "gpt",
+    device,
+    settings,
+    checkpoint,
+    model,
+    perStep: batchSize * context,
+    unit: "tok",
+    columns: ["loss", "val", "lr", "norm"],
+  });
+  if (checkpoint) {
     const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
     loader.loadState(saved["loader"] as LoaderState);
-    [step, best] = [checkpoint.step, saved["best"] as number | null ?? Infinity];
-  }
-  const parameters = model.parameters().filter((p) => p.requiresGrad);
-  printStart({
-    device,
-    parameters: parameters.reduce((n, p) => n + p.numel, 0),
-    perStep: `${batchSize * context} tokens`,
-    folder: folder.path,
-  }, settings);
+    run.best = saved["best"] as number | null ?? Infinity;
+  } else await run.folder.write("tokenizer.json", JSON.stringify(tokenizer));
+  const files = () =>
+    checkpointFiles({ model, optimizer, progress: { loader: loader.state(), best: run.best } });
 
   const sums = zeros([2]); // loss and gradient norm since the last line; they stay on the device
+  const parameters = model.parameters().filter((p) => p.requiresGrad);
   const trainStep = compile((x: Tensor, y: Tensor) => {
     const loss = lossOf(model, x, y);
     loss.backward();
@@ -393,135 +355,44 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     optimizer.zeroGrad(); // after the step: gradients that nobody reads later need no memory
     noGrad(() => sums.add_(stack([loss, norm])));
   }, { name: "trainStep" });
-  const evalLoss = compile((x: Tensor, y: Tensor) => noGrad(() => lossOf(model, x, y)), {
-    name: "evalLoss",
-  });
+  const evaluate = evaluator(model, text, settings);
   const generator = generatorOf(model, tokenizer, settings);
 
-  using interrupt = new Interrupt();
-  const progress = new Progress({
-    total: settings.steps,
-    start: step,
-    perStep: batchSize * context,
-    unit: "tok",
-    columns: ["loss", "val", "lr", "norm"],
-    logEvery: settings.logEvery,
-  });
-  const files = () =>
-    checkpointFiles({ model, optimizer, progress: { loader: loader.state(), best } });
-  const began = performance.now();
-  let lines = step; // steps at the last line
+  let val: number | undefined;
   let fixed: [Tensor, Tensor] | undefined;
   for await (const [x, y] of loader) {
     if (settings.overfitBatch) fixed ??= [x!, y!];
-    const lr = language.warmupCosine(step, settings);
+    const lr = language.warmupCosine(run.step, settings);
     for (const group of optimizer.paramGroups) group.lr = lr;
     trainStep(...fixed ?? [x!, y!]);
-    step++;
-    if (lines === 0 && step === 1) {
-      await sums.data();
-      const seconds = ((performance.now() - began) / 1000).toFixed(2);
-      progress.note(`compiled    ${seconds} s to the end of the first step`);
+    await run.stepped(sums);
+    if (run.due(settings.evalEvery)) {
+      val = await evaluate();
+      await run.validated(val, files);
     }
-    const last = step >= settings.steps || interrupt.requested;
-    if (last || settings.evalEvery && step % settings.evalEvery === 0) {
-      model.eval();
-      val = await meanLoss(validation, evalLoss);
-      model.train();
-      folder.log({ step, val });
-      if (val < best) {
-        best = val;
-        await folder.saveBest(step, await files());
-      }
-    }
-    if (last || step % settings.logEvery === 0) {
-      const [loss, norm] = Array.from(await sums.data(), (sum) => sum / (step - lines));
-      noGrad(() => sums.zero_());
-      lines = step;
-      if (Number.isNaN(loss)) {
-        throw new Error(`the loss is NaN at step ${step} (try a smaller --lr)`);
-      }
-      folder.log({ step, loss, lr, norm });
-      progress.update(step, { loss, val, lr, norm });
-    } else progress.update(step);
-    if (last || settings.saveEvery && step % settings.saveEvery === 0) {
-      const { path } = await folder.save(step, await files());
+    if (run.due(settings.logEvery)) {
+      const [loss, norm] = await run.means(sums) as [number, number];
+      run.log({ loss, lr, norm }, { val });
+    } else run.show();
+    if (run.due(settings.saveEvery)) {
+      const { path } = await run.folder.save(run.step, await files());
       if (settings.dryRun) await loadCheckpoint(path, { model, optimizer });
     }
-    if (last || settings.sampleEvery && step % settings.sampleEvery === 0) {
-      model.eval();
-      const { prompt, length } = settings;
-      const { text } = await writeText(generator, tokenizer, prompt, { length });
-      model.train();
-      progress.note(`--- step ${step}\n${text}\n---`);
+    if (run.due(settings.sampleEvery)) {
+      const written = await language.sampleText(model, generator, tokenizer, settings);
+      run.note(`--- step ${run.step}\n${written}\n---`);
     }
-    if (last) break;
+    if (run.over) break;
   }
-  progress.stop();
-  await language.finishRun(folder);
-  if (hf) await writeHfFolder(folder.file("hf"), hf, mergedState(model));
-  if (settings.loraRank) {
-    await saveAdapters(folder.file("adapters.safetensors"), model, loraOf(settings));
-  }
-  console.log(`best validation ${language.lossText(best, tokens.charactersPerToken)}`);
-  console.log(`run folder  ${folder.path}`);
-  if (interrupt.requested) {
-    console.log(`go on with  deno run -A models/gpt.ts --resume ${folder.path}`);
-  }
-  language.checkLoss(best, settings.expect);
+  run.stop();
+  if (hf) await writeHfFolder(run.folder.file("hf"), hf, mergedState(model));
+  const { loraRank: rank, loraAlpha: alpha } = settings;
+  if (rank) await saveAdapters(run.folder.file("adapters.safetensors"), model, { rank, alpha });
+  await language.finishRun(run, { text, expect: settings.expect });
 }
 
-/** Mean cross-entropy of the targets `[B, T]`. */
-function lossOf(model: Gpt, x: Tensor, y: Tensor): Tensor {
-  return F.crossEntropy(model.forward(x).flatten(0, 1), y.flatten());
+if (import.meta.main) {
+  const hasWeights = ({ hf }: Config): boolean => hf !== "";
+  const parts = { name: "gpt", fixed: architecture.FIXED, open: openModel, generator: generatorOf };
+  await runMain(() => runLanguageScript(script, { ...parts, train, evaluator, hasWeights }));
 }
-
-// --------------------------------------------------------------------------------- other commands
-
-/** The model of a checkpoint, or of a folder that `--hf` names. */
-async function openTrained(
-  args: readonly string[],
-  parsed: Parsed<Config>,
-): Promise<Opened & { settings: Config }> {
-  const { config: given } = parsed;
-  await openDevice(given.device);
-  manualSeed(given.seed);
-  const name = args[0] ?? given.resume;
-  if (!name && given.hf) return { ...await openModel(given, undefined), settings: given };
-  const checkpoint = await findCheckpoint(name || "last", { name: "gpt" });
-  const settings = resumeConfig(parsed, await savedConfig(checkpoint), FIXED);
-  const opened = await openModel(settings, await savedTokenizer(checkpoint));
-  await loadWeights(`${checkpoint.path}/model.safetensors`, opened.model);
-  return { ...opened, settings };
-}
-
-async function sample(parsed: Parsed<Config>): Promise<void> {
-  const { model, tokenizer, hf } = await openTrained(parsed.args, parsed);
-  const generator = generatorOf(model.eval(), tokenizer, parsed.config);
-  await language.showSample(generator, tokenizer, parsed.config, hf?.endOfText);
-}
-
-async function evalCommand(parsed: Parsed<Config>): Promise<void> {
-  const { model, tokenizer, settings } = await openTrained(parsed.args, parsed);
-  const { validation, charactersPerToken } = await openText(settings, tokenizer);
-  const { batchSize, context, seed, evalBatches: batches } = settings;
-  model.eval();
-  const loss = await meanLoss(
-    orderedBatches(validation, { batchSize, context, seed, batches }),
-    compile((x: Tensor, y: Tensor) => noGrad(() => lossOf(model, x, y))),
-  );
-  console.log(`validation ${language.lossText(loss, charactersPerToken)}`);
-  language.checkLoss(loss, settings.expect);
-}
-
-async function main(): Promise<void> {
-  const parsed = commandLine(script);
-  if (parsed.command === "sample") return await sample(parsed);
-  if (parsed.command === "eval") return await evalCommand(parsed);
-  const { resume } = parsed.config;
-  if (!resume) return await train(parsed.config);
-  const checkpoint = await findCheckpoint(resume, { name: "gpt" });
-  await train(resumeConfig(parsed, await savedConfig(checkpoint), FIXED), checkpoint);
-}
-
-if (import.meta.main) await runMain(main);

@@ -271,7 +271,7 @@ export function resumeConfig<C extends Settings>(
 export function unreadKeys(config: Settings, source: string): string[] {
   return Object.keys(config).filter((key) => {
     const access = new RegExp(`\\.${key}\\b|\\["${key}"\\]`);
-    const destructured = new RegExp(`\\{[^{}:]*\\b${key}\\b[^{}]*\\}\\s*=[^=>]`);
+    const destructured = new RegExp(`\\{(?:[^{}]*,)?\\s*${key}\\b[^{}]*\\}\\s*=[^=>]`);
     return !access.test(source) && !destructured.test(source);
   });
 }

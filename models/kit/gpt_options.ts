@@ -1,5 +1,5 @@
 /**
- * Sizes and kinds of layers of `models/gpt.ts`, from its settings or from a file of weights.
+ * Settings of `models/gpt.ts` that are its own: sizes and kinds of layers, and where weights come from.
  *
  * @module
  */
@@ -66,8 +66,14 @@ export const config = {
 /** Settings of the architecture. */
 export type GptSettings = typeof config;
 
-/** Their help texts. */
-export const describe: { readonly [K in keyof GptSettings]: string } = {
+/** Settings that the weights of a run depend on. */
+export const FIXED = [
+  ...(Object.keys(config) as (keyof GptSettings)[]).filter((key) => key !== "dropout"),
+  ...["tokenizer", "vocabSize", "hf", "loraRank", "loraAlpha"] as const,
+];
+
+/** Help texts of the script's own settings. */
+export const describe = {
   context: "Tokens that the model sees at once",
   layers: "Blocks",
   heads: "Attention heads",
@@ -81,13 +87,19 @@ export const describe: { readonly [K in keyof GptSettings]: string } = {
   tie: "Use the embedding as the last layer too",
   bias: "Offsets in linear layers and norms",
   dropout: "Probability of dropping",
-};
+  hf: "Folder with a model of the GPT-2 or Llama family, as Hugging Face saves them",
+  loraRank: "Fine-tune adapters of this rank alone; 0 trains all weights",
+  loraAlpha: "Scale of the adapters",
+  beta2: "Memory of AdamW's squared gradients",
+  weightDecay: "Decay of matrices",
+  evalBatches: "Batches of an evaluation; 0 for all",
+} as const;
 
 const whole = { min: 1, integer: true } as const;
 const countOrAuto = { min: 0, integer: true } as const;
 
 /** Their allowed values. */
-export const limits: { readonly [K in keyof GptSettings]?: Limit } = {
+export const limits: { readonly [K in keyof typeof describe]?: Limit } = {
   context: whole,
   layers: whole,
   heads: whole,
@@ -98,6 +110,9 @@ export const limits: { readonly [K in keyof GptSettings]?: Limit } = {
   activation: ["gelu", "gelu-tanh", "swiglu"],
   positions: ["learned", "sinusoidal", "rotary"],
   dropout: { min: 0, max: 0.999 },
+  loraRank: countOrAuto,
+  beta2: { min: 0, max: 0.99999 },
+  evalBatches: countOrAuto,
 };
 
 /**

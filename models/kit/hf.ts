@@ -10,6 +10,7 @@ import type { Tokenizer } from "@tensaurus/core/data";
 import type { RotaryScaling, StateDict } from "@tensaurus/core/nn";
 import { exists } from "./files.ts";
 import type { GptOptions } from "./gpt_options.ts";
+import { UsageError } from "./settings.ts";
 
 const OP = "readHfFolder";
 
@@ -240,16 +241,24 @@ const FAMILIES = { gpt2: GPT2, llama: LLAMA } as const;
  * Reads a folder.
  *
  * @param folder The folder; weights in one file or in shards with an index.
+ * @param context Tokens that the model has to see at once; only dynamic rotary frequencies, which are
+ *   made for that many, can go past what the folder says.
  * @returns Options, weights, tokenizer. `state()` throws a `FormatError` that names weights that are
  *   missing or left over.
  * @throws {FormatError} If a field of `config.json` is missing or not supported; the message names it.
+ * @throws {UsageError} If the context is too long.
  */
-export async function readHfFolder(folder: string): Promise<HfFolder> {
+export async function readHfFolder(folder: string, context = 1): Promise<HfFolder> {
   const path = `${folder}/config.json`;
   const config = JSON.parse(await Deno.readTextFile(path)) as Record<string, unknown>;
   const fields = new Fields(config, path);
   const family = fields.oneOf("model_type", FAMILIES);
   const options = family.options(fields);
+  if (options.rotaryScaling?.type === "dynamic") {
+    options.context = Math.max(context, options.context);
+  } else if (context > options.context) {
+    throw new UsageError(`--context: ${context} is longer than the model's ${options.context}`);
+  }
   const whole = `${folder}/model.safetensors`;
   const weights = await exists(whole) ? whole : `${whole}.index.json`;
   const tensors = withPrefix(await loadTensors(weights));

@@ -1,18 +1,20 @@
 /**
- * What the scripts of language models share: settings of text and sampling, reports, samples.
+ * What the scripts of language models share: settings of text, sampling and runs, reports, samples.
  *
  * @module
  */
 import { bitsPerCharacter, perplexity, type Tokenizer } from "@tensaurus/core/data";
+import type { Describe } from "./config.ts";
+import type { Module } from "@tensaurus/core/nn";
 import { curvesSvg } from "./curves.ts";
 import { exists } from "./files.ts";
 import { type SampleOptions, type TokenGenerator, writeText } from "./generate.ts";
 import { standardOutput } from "./progress.ts";
-import type { RunFolder } from "./run_folder.ts";
+import type { TrainingRun } from "./run.ts";
 import type { Limit } from "./settings.ts";
-import { encodeFor } from "./text.ts";
+import { encodeFor, type TokenText } from "./text.ts";
 
-/** Settings of text and sampling, with their defaults. */
+/** Settings of text, sampling and runs, with their defaults. */
 export const config = {
   text: [] as string[],
   tokenizer: "char",
@@ -22,13 +24,28 @@ export const config = {
   temperature: 0.8,
   topK: 0,
   topP: 1,
+  minLr: 1e-4,
+  warmup: 100,
+  clip: 1,
+  seed: 0,
+  device: "auto",
+  out: "",
+  resume: "",
+  logEvery: 50,
+  evalEvery: 250,
+  sampleEvery: 500,
+  saveEvery: 500,
+  dryRun: false,
+  overfitBatch: false,
+  expect: 0,
+  preset: "",
 };
 
-/** Settings of text and sampling. */
+/** Settings of text, sampling and runs. */
 export type Settings = typeof config;
 
 /** Their help texts. */
-export const describe: { readonly [K in keyof Settings]: string } = {
+export const describe: Describe<Settings> = {
   text: "Text files, UTF-8; none takes Shakespeare's sonnets",
   tokenizer: "Characters, or byte pairs learned from the text",
   vocabSize: "Tokens of a learned vocabulary",
@@ -37,6 +54,10 @@ export const describe: { readonly [K in keyof Settings]: string } = {
   temperature: "Below 1 bolder, above 1 wilder, 0 always the likeliest token",
   topK: "Draw from this many of the likeliest tokens; 0 from all",
   topP: "Draw from the likeliest tokens that together have this probability",
+  minLr: "Learning rate at the end",
+  warmup: "Steps until the learning rate is reached",
+  clip: "Greatest norm of all gradients; 0 for none",
+  expect: "Exit with status 1 where the validation loss ends above this; 0 expects nothing",
 };
 
 /** Their allowed values. */
@@ -47,10 +68,14 @@ export const limits: { readonly [K in keyof Settings]?: Limit } = {
   temperature: { min: 0 },
   topK: { min: 0, integer: true },
   topP: { min: 1e-9, max: 1 },
+  warmup: { min: 0, integer: true },
+  clip: { min: 0 },
 };
 
 /** The settings of sampling, as `sampleTokens` takes them. */
-export function samplingOf(settings: Settings): SampleOptions {
+export function samplingOf(
+  settings: Pick<Settings, "temperature" | "topK" | "topP">,
+): SampleOptions {
   const { temperature, topK, topP } = settings;
   return { temperature, topK, topP };
 }
@@ -93,16 +118,49 @@ export function checkLoss(loss: number, expect: number): void {
 }
 
 /**
- * Puts the best weights and the curves into a run's folder and closes it.
+ * What a model in training writes by now.
  *
- * @param folder The folder.
+ * @param model The model; it is put back into training mode.
+ * @param generator What writes with it.
+ * @param tokenizer Its tokenizer.
+ * @param settings Prompt and length.
+ * @returns The text.
  */
-export async function finishRun(folder: RunFolder): Promise<void> {
+export async function sampleText(
+  model: Module,
+  generator: TokenGenerator,
+  tokenizer: Tokenizer,
+  { prompt, length }: Pick<Settings, "prompt" | "length">,
+): Promise<string> {
+  model.eval();
+  const { text } = await writeText(generator, tokenizer, prompt, { length });
+  model.train();
+  return text;
+}
+
+/** What a run of a language model came to. */
+export interface Outcome {
+  /** The text. */
+  text: Pick<TokenText, "charactersPerToken">;
+  /** Loss that is expected at most; 0 expects nothing. */
+  expect: number;
+}
+
+/**
+ * Puts the best weights and the curves into a run's folder, closes it, and says how good they are.
+ *
+ * @param run The run.
+ * @param outcome What it came to.
+ */
+export async function finishRun(run: TrainingRun, outcome: Outcome): Promise<void> {
+  const { folder } = run;
   const best = folder.file("checkpoints/best");
   const source = await exists(best) ? best : (await folder.checkpoints()).at(-1)!.path;
   await folder.write("model.safetensors", await Deno.readFile(`${source}/model.safetensors`));
   await folder.write("curves.svg", curvesSvg(await folder.metrics()));
-  folder.close();
+  console.log(`best validation ${lossText(run.best, outcome.text.charactersPerToken)}`);
+  run.finish();
+  checkLoss(run.best, outcome.expect);
 }
 
 /** Settings of {@linkcode warmupCosine}. */

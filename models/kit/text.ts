@@ -21,6 +21,7 @@ import {
   TrackBatchSampler,
   trainBpe,
 } from "@tensaurus/core/data";
+import type { Module } from "@tensaurus/core/nn";
 import { UsageError } from "./settings.ts";
 
 /** Where text comes from and how it is split into tokens. */
@@ -172,15 +173,19 @@ function blocksOf(tokens: ArrayLike<number>, context: number, stride: number): T
 /**
  * Mean loss over a loader, added up on the device and read once.
  *
+ * @param model The model; in evaluation mode until the loss is known, then in training mode.
  * @param loader Batches.
  * @param loss The mean loss of a batch, compiled.
  * @returns Nats per token.
  */
 export async function meanLoss(
+  model: Module,
   loader: TokenLoader,
   loss: (x: Tensor, y: Tensor) => Tensor,
 ): Promise<number> {
   const sum = zeros([]);
+  model.eval();
   for await (const [x, y] of loader) noGrad(() => sum.add_(loss(x!, y!)));
+  model.train();
   return await sum.item() / loader.length;
 }

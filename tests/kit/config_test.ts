@@ -161,6 +161,8 @@ Deno.test("unreadKeys() finds keys that a source never reads", () => {
   const source = `const { batchSize, lr } = config;\n f(config.seed, config["cell"]); // dropout`;
   const keys = { batchSize: 1, lr: 1, seed: 1, cell: "", dropout: 0, tie: true };
   assertEquals(unreadKeys(keys, source), ["dropout", "tie"]);
+  const renamed = "const { seed: first, tie: joined } = config; const { x: dropout } = other;";
+  assertEquals(unreadKeys({ seed: 1, tie: true, dropout: 0 }, renamed), ["dropout"]);
 });
 
 Deno.test("flagsText() writes settings so that parseConfig() reads them back", () => {

@@ -84,7 +84,13 @@ Deno.test("CharRnn has PyTorch's keys", () => {
 });
 
 Deno.test("char_rnn.ts reads every setting", async () => {
-  const text = await sources("char_rnn.ts", "kit/language.ts", "kit/text.ts");
+  const text = await sources(
+    "char_rnn.ts",
+    "kit/language.ts",
+    "kit/language_commands.ts",
+    "kit/run.ts",
+    "kit/text.ts",
+  );
   assertEquals(unreadKeys(script.config, text), ["preset"]); // read by the command line itself
 });
 

@@ -152,7 +152,14 @@ Deno.test("warmupCosine() rises, then falls by half a cosine", () => {
 });
 
 Deno.test("gpt.ts reads every setting", async () => {
-  const text = await sources("gpt.ts", "kit/language.ts", "kit/text.ts", "kit/gpt_options.ts");
+  const text = await sources(
+    "gpt.ts",
+    "kit/language.ts",
+    "kit/language_commands.ts",
+    "kit/run.ts",
+    "kit/text.ts",
+    "kit/gpt_options.ts",
+  );
   assertEquals(unreadKeys(script.config, text), ["preset"]); // read by the command line itself
 });
 

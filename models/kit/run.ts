@@ -1,0 +1,214 @@
+/**
+ * What stands around the training steps of a run: its folder, the count of steps, lines of progress,
+ * Ctrl-C. The loop itself stays in the script.
+ *
+ * @module
+ */
+import { type DeviceName, noGrad, type Tensor } from "@tensaurus/core";
+import type { Module } from "@tensaurus/core/nn";
+import { printStart } from "./device.ts";
+import { Interrupt } from "./interrupt.ts";
+import { type Column, Progress, type StepValues } from "./progress.ts";
+import { type Checkpoint, type CheckpointFiles, RunFolder } from "./run_folder.ts";
+import type { Settings } from "./settings.ts";
+
+/** What a run reads of the settings; all of them are printed and saved. */
+export interface RunSettings {
+  /** Folder given by the user; empty for the next free one. */
+  readonly out: string;
+  /** Steps in all. */
+  readonly steps: number;
+  /** Steps between two lines. */
+  readonly logEvery: number;
+}
+
+/** Options of {@linkcode TrainingRun.open}. */
+export interface TrainingRunOptions {
+  /** The script, such as `models/gpt.ts`. */
+  script: string;
+  /** Start of the name of a numbered folder. */
+  name: string;
+  /** Settings of the run. */
+  settings: Settings & RunSettings;
+  /** Where to go on from; the weights are the script's to load. */
+  checkpoint: Checkpoint | undefined;
+  /** Device of the run. */
+  device: DeviceName;
+  /** What is trained. */
+  model: Module;
+  /** What one step handles, for the rate. */
+  perStep: number;
+  /** Unit of `perStep`. */
+  unit: string;
+  /** Quantities of a line, in order. */
+  columns: readonly Column[];
+}
+
+/**
+ * A run as its loop sees it.
+ *
+ * @example The shape of a loop
+ * ```ts ignore
+ * using run = await TrainingRun.open(options);
+ * for await (const batch of loader) {
+ *   trainStep(batch);
+ *   await run.stepped(sums);
+ *   if (run.due(settings.logEvery)) run.log({ loss: (await run.means(sums))[0] });
+ *   else run.show();
+ *   if (run.over) break;
+ * }
+ * run.finish();
+ * ```
+ */
+export class TrainingRun {
+  /** Its folder. */
+  readonly folder: RunFolder;
+  /** Lowest validation loss so far; a script that goes on with a run sets it. */
+  best = Infinity;
+  readonly #options: TrainingRunOptions;
+  readonly #interrupt = new Interrupt();
+  readonly #progress: Progress;
+  readonly #first: number;
+  readonly #began = performance.now();
+  #step: number;
+  #logged: number;
+  #over: boolean;
+
+  private constructor(options: TrainingRunOptions, folder: RunFolder) {
+    const { settings, checkpoint, perStep, unit, columns } = options;
+    this.#options = options;
+    this.folder = folder;
+    this.#step = this.#logged = this.#first = checkpoint?.step ?? 0;
+    this.#over = this.#step >= settings.steps;
+    this.#progress = new Progress({
+      total: settings.steps,
+      start: this.#step,
+      perStep,
+      unit,
+      columns,
+      logEvery: settings.logEvery,
+    });
+  }
+
+  /**
+   * Makes the folder of a new run, or opens that of a checkpoint, and prints what begins.
+   *
+   * @param options What is trained, with which settings.
+   * @returns The run, at its first step.
+   */
+  static async open(options: TrainingRunOptions): Promise<TrainingRun> {
+    const { name, settings, checkpoint, device, model, perStep, unit } = options;
+    const folder = checkpoint
+      ? await RunFolder.resume(checkpoint)
+      : await RunFolder.create({ out: settings.out, name, config: settings });
+    const trained = model.parameters().filter((p) => p.requiresGrad);
+    printStart({
+      device,
+      parameters: trained.reduce((count, p) => count + p.numel, 0),
+      perStep: `${perStep} ${unit}`,
+      folder: folder.path,
+    }, settings);
+    return new TrainingRun(options, folder);
+  }
+
+  /** Steps done. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Whether the last step is done. A Ctrl-C counts from the end of a step, for all that is due then. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Whether something that is done every so many steps is done now; at the end all of it is, once. */
+  due(every: number): boolean {
+    return this.#over || every > 0 && this.#step % every === 0;
+  }
+
+  /**
+   * Counts a step. After the first it waits for the device and tells how long compiling took.
+   *
+   * @param sums Anything that the step wrote.
+   */
+  async stepped(sums: Tensor): Promise<void> {
+    this.#step++;
+    this.#over = this.#step >= this.#options.settings.steps || this.#interrupt.requested;
+    if (this.#step !== this.#first + 1) return;
+    await sums.data();
+    const seconds = ((performance.now() - this.#began) / 1000).toFixed(2);
+    this.note(`compiled    ${seconds} s to the end of the first step`);
+  }
+
+  /**
+   * Reads sums that the steps since the last line added to on the device, and starts them again.
+   *
+   * @param sums One number per quantity.
+   * @returns Means over the steps.
+   */
+  async means(sums: Tensor): Promise<number[]> {
+    const values = Array.from(await sums.data(), (sum) => sum / (this.#step - this.#logged));
+    noGrad(() => sums.zero_());
+    return values;
+  }
+
+  /**
+   * Writes a line, and what was measured to `metrics.jsonl`.
+   *
+   * @param values What was measured since the last line.
+   * @param shown What stands on the line alone.
+   * @throws {Error} If the loss is NaN.
+   */
+  log(values: StepValues & Readonly<Record<string, number>>, shown: StepValues = {}): void {
+    if (Number.isNaN(values.loss)) {
+      throw new Error(`the loss is NaN at step ${this.#step} (try a smaller --lr)`);
+    }
+    this.folder.log({ step: this.#step, ...values });
+    this.#progress.update(this.#step, { ...values, ...shown });
+    this.#logged = this.#step;
+  }
+
+  /**
+   * Writes a validation loss to `metrics.jsonl`, and a checkpoint where it is the best so far.
+   *
+   * @param val The loss.
+   * @param files Makes the files of the checkpoint, after `best` is known.
+   */
+  async validated(val: number, files: () => Promise<CheckpointFiles>): Promise<void> {
+    this.folder.log({ step: this.#step, val });
+    if (val >= this.best) return;
+    this.best = val;
+    await this.folder.saveBest(this.#step, await files());
+  }
+
+  /** Moves the bar, where there is one. */
+  show(): void {
+    this.#progress.update(this.#step);
+  }
+
+  /** Writes a line of text without disturbing the bar. */
+  note(text: string): void {
+    this.#progress.note(text);
+  }
+
+  /** Takes the bar away; what follows is printed as it is. */
+  stop(): void {
+    this.#progress.stop();
+  }
+
+  /** Says where the run is, and how to go on where Ctrl-C ended it. */
+  finish(): void {
+    this.stop();
+    this.folder.close();
+    console.log(`run folder  ${this.folder.path}`);
+    if (!this.#interrupt.requested) return;
+    const { script } = this.#options;
+    console.log(`go on with  deno run -A ${script} --resume ${this.folder.path}`);
+  }
+
+  /** Stops listening to Ctrl-C. */
+  [Symbol.dispose](): void {
+    this.#interrupt[Symbol.dispose]();
+    this.folder.close();
+  }
+}
