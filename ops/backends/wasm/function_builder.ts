@@ -187,7 +187,9 @@ export class FunctionBuilder {
   v128(bytes: Uint8Array): this {
     // All zeros and all ones are one instruction.
     if (this.#constants && !bytes.every((b) => b === 0) && !bytes.every((b) => b === 255)) {
-      return this.i32(0).memory("v128.load", this.#constants.addressOf(bytes));
+      // One number in all lanes is a load of which V8 can make a wider one.
+      const load = isSplat(bytes) ? "v128.load32_splat" : "v128.load";
+      return this.i32(0).memory(load, this.#constants.addressOf(bytes));
     }
     writeOpcode(this.#code, 0xfd_000c);
     for (let i = 0; i < 16; i++) this.#code.push(bytes[i] ?? 0);
@@ -361,4 +363,9 @@ export class FunctionBuilder {
     this.#code.push(0x0b);
     return this;
   }
+}
+
+/** Whether four words are the same. */
+function isSplat(bytes: Uint8Array): boolean {
+  return bytes.every((byte, i) => byte === bytes[i & 3]);
 }

@@ -26,6 +26,11 @@ export const PANEL = 24;
 /** The word of the memory that says which panels to take; below all blocks. */
 export const WIDE_FLAG = 64;
 
+/** Pushes 1 where V8 pairs vectors, else 0. */
+export function pushWide(f: FunctionBuilder): FunctionBuilder {
+  return f.i32(WIDE_FLAG).memory("i32.load");
+}
+
 /** By number of vectors (index 1 to 6), functions that take {@linkcode PanelArgs} in order. */
 export interface Panels {
   readonly narrow: readonly FunctionHandle[];
@@ -131,7 +136,7 @@ export function emitCall(
     }, vectors === 1 ? undefined : () => attempt(functions, vectors - 1));
   };
   // Wide panels write whole vectors.
-  f.get(width).i32(3).op("i32.and", "i32.eqz").i32(WIDE_FLAG).memory("i32.load").op("i32.and").if(
+  pushWide(f).get(width).i32(3).op("i32.and", "i32.eqz", "i32.and").if(
     () => attempt(panels.wide, PANEL / 4),
     () => attempt(panels.narrow, PANEL / 4),
   );

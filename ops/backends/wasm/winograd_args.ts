@@ -5,6 +5,7 @@
  * @module
  */
 
+import { pushWide } from "./gemm_kernels.ts";
 import type { Panels } from "./gemm_kernels.ts";
 import type { FunctionBuilder, FunctionHandle, Local } from "./assembler.ts";
 import { ENTRY, SIDE } from "./winograd_tiles.ts";
@@ -54,9 +55,16 @@ export const SIDES: number = 4 * WINOGRAD_ARGS.length;
 export interface Parts {
   tiles: TileFunctions;
   panels: Panels;
-  input: FunctionHandle;
-  gradient: FunctionHandle;
-  output: FunctionHandle;
+  /** By number of groups of four tiles, the transforms of tiles. */
+  input: Groups;
+  gradient: Groups;
+  output: Groups;
+}
+
+/** One function for four tiles and one for eight, which V8 makes of wider vectors. */
+export interface Groups {
+  readonly 1: FunctionHandle;
+  readonly 2: FunctionHandle;
 }
 
 /** Pushes a word of the argument block. */
@@ -86,9 +94,44 @@ export function emitZeros(f: FunctionBuilder, args: Local, scratch: Local, zeros
   f.get(args).i32(SIDES).op("i32.add").memory("i32.load", 4 * SIDE.rowBytes).fill();
 }
 
-/** Pushes the addresses of four tiles in the buffer of planes. */
-export function pushTiles(f: FunctionBuilder, entry: Local, planes: Local): void {
-  for (let l = 0; l < 4; l++) f.get(entry).memory("i32.load", ENTRY * l).get(planes).op("i32.add");
+/**
+ * Goes over tiles in groups of four: two groups at a time where V8 pairs vectors and both have a
+ * tile, then one.
+ *
+ * @param f Where.
+ * @param tile Number of the first tile of the turn.
+ * @param count Number of tiles.
+ * @param body Emits a turn for so many groups.
+ */
+export function emitTurns(
+  f: FunctionBuilder,
+  tile: Local,
+  count: Local,
+  body: (groups: 1 | 2) => void,
+): void {
+  f.i32(0).set(tile);
+  for (const groups of [2, 1] as const) {
+    f.block((done) =>
+      f.loop((again) => {
+        f.get(count, tile).op("i32.sub").i32(4 * (groups - 1)).op("i32.le_s").brIf(done);
+        if (groups === 2) pushWide(f).op("i32.eqz").brIf(done);
+        body(groups);
+        f.get(tile).i32(4 * groups).op("i32.add").set(tile).br(again);
+      })
+    );
+  }
+}
+
+/** Pushes the addresses of tiles in the buffer of planes. */
+export function pushTiles(
+  f: FunctionBuilder,
+  entry: Local,
+  planes: Local,
+  groups: 1 | 2,
+): void {
+  for (let l = 0; l < 4 * groups; l++) {
+    f.get(entry).memory("i32.load", ENTRY * l).get(planes).op("i32.add");
+  }
 }
 
 /** Fills up the table to a multiple of four with copies of the last tile that store nothing. */

@@ -11,6 +11,7 @@ import { emitCall, PANEL } from "./gemm_kernels.ts";
 import {
   emitFillTable,
   emitScratch,
+  emitTurns,
   emitZeros,
   type Parts,
   place,
@@ -88,7 +89,7 @@ function emitGradientInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionH
       f.range(tile, 0, count, 1, () => {
         f.get(entry).memory("i32.load").get(planes).op("i32.add").tee(at);
         for (let l = 1; l < 4; l++) f.get(at).get(plane).i32(l).op("i32.mul", "i32.add");
-        f.get(rowBytes, dst, point).call(input);
+        f.get(rowBytes, dst, point).call(input[1]);
         f.get(entry).i32(ENTRY).op("i32.add").set(entry);
         f.get(dst).i32(4 * PANEL).op("i32.add").set(dst);
       });
@@ -120,11 +121,11 @@ function emitGradientOutput(m: ModuleBuilder, { tiles, gradient }: Parts): Funct
       f.get(table).set(entry);
       place(f, args, scratch, "mAt").get(channel);
       word(f, args, "block").op("i32.mul").i32(4).op("i32.mul", "i32.add").set(dst);
-      f.range(tile, 0, count, 4, () => {
-        pushTiles(f, entry, planes);
-        f.get(rowBytes, dst, point).call(gradient);
-        f.get(entry).i32(4 * ENTRY).op("i32.add").set(entry);
-        f.get(dst).i32(16).op("i32.add").set(dst);
+      emitTurns(f, tile, count, (groups) => {
+        pushTiles(f, entry, planes, groups);
+        f.get(rowBytes, dst, point).call(gradient[groups]);
+        f.get(entry).i32(4 * ENTRY * groups).op("i32.add").set(entry);
+        f.get(dst).i32(16 * groups).op("i32.add").set(dst);
       });
     });
   });

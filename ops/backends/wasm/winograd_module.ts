@@ -23,6 +23,7 @@ import { emitFilters, emitSums } from "./winograd_filters.ts";
 import {
   emitFillTable,
   emitScratch,
+  emitTurns,
   emitZeros,
   type Parts,
   place,
@@ -33,7 +34,12 @@ import {
 } from "./winograd_args.ts";
 import { emitGradient } from "./winograd_gradient.ts";
 import { emitTileFunctions, ENTRY, SIDE, sideWord, TILING } from "./winograd_tiles.ts";
-import { emitOutputTransform, emitTileTransform, POINTS } from "./winograd_transforms.ts";
+import {
+  BUFFER_BYTES,
+  emitOutputTransform,
+  emitTileTransform,
+  POINTS,
+} from "./winograd_transforms.ts";
 
 /** The module. */
 export const WINOGRAD_MODULE: KernelModule = {
@@ -48,9 +54,9 @@ function buildWinograd(options: ModuleOptions): Uint8Array<ArrayBuffer> {
   const parts: Parts = {
     tiles: emitTileFunctions(m),
     panels: emitPanels(m),
-    input: emitTileTransform(m, 6),
-    gradient: emitTileTransform(m, 4),
-    output: emitOutputTransform(m),
+    input: { 1: emitTileTransform(m, 6, 1), 2: emitTileTransform(m, 6, 2) },
+    gradient: { 1: emitTileTransform(m, 4, 1), 2: emitTileTransform(m, 4, 2) },
+    output: { 1: emitOutputTransform(m, 1), 2: emitOutputTransform(m, 2) },
   };
   emitFilters(m);
   emitForward(m, parts);
@@ -107,13 +113,13 @@ function emitForwardInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionHa
       f.get(side, segments, segmentCount);
       word(f, args, "x").get(channel, planes, zeros).call(tiles.input);
       f.get(table).set(entry);
-      f.range(tile, 0, count, 4, () => {
+      emitTurns(f, tile, count, (groups) => {
         place(f, args, scratch, "vAt").get(tile).i32(PANEL).op("i32.div_u").get(cin).op("i32.mul");
         f.get(channel).op("i32.add").i32(4 * PANEL).op("i32.mul", "i32.add");
         f.get(tile).i32(PANEL).op("i32.rem_u").i32(4).op("i32.mul", "i32.add").set(dst);
-        pushTiles(f, entry, planes);
-        f.get(rowBytes, dst, point).call(input);
-        f.get(entry).i32(4 * ENTRY).op("i32.add").set(entry);
+        pushTiles(f, entry, planes, groups);
+        f.get(rowBytes, dst, point).call(input[groups]);
+        f.get(entry).i32(4 * ENTRY * groups).op("i32.add").set(entry);
       });
     });
   });
@@ -171,7 +177,7 @@ function emitForwardOutput(m: ModuleBuilder, { output }: Parts): FunctionHandle 
     f.get(args).memory("f32.load", 4 * WINOGRAD_ARGS.indexOf("floor")).set(floor);
     place(f, args, scratch, "bufferAt").set(buffer);
     // Behind the buffer of the transform: four tiles of which only a part exists.
-    f.get(buffer).i32(16 * POINTS).op("i32.add").set(tiles);
+    f.get(buffer).i32(BUFFER_BYTES).op("i32.add").set(tiles);
     sideWord(f, side, TILING.outWidth).i32(4).op("i32.mul").set(rowBytes);
     word(f, args, "mPoint").set(point);
     f.range(channel, 0, rows, 1, () => {
@@ -185,28 +191,42 @@ function emitForwardOutput(m: ModuleBuilder, { output }: Parts): FunctionHandle 
       place(f, args, scratch, "mAt").get(channel);
       word(f, args, "block").op("i32.mul").i32(4).op("i32.mul", "i32.add").set(src);
       place(f, args, scratch, "tableAt").set(entry);
-      f.range(tile, 0, count, 4, () => {
-        emitOutputCall(
-          f,
-          { entry, plane, tiles, rowBytes, src, point, buffer, bias, floor },
-          output,
-          partial,
-        );
+      const locals = { entry, plane, tiles, rowBytes, src, point, buffer, bias, floor };
+      const advance = () => {
         f.get(entry).i32(4 * ENTRY).op("i32.add").set(entry);
         f.get(src).i32(16).op("i32.add").set(src);
+      };
+      emitTurns(f, tile, count, (groups) => {
+        emitAllWhole(f, entry, groups);
+        f.if(() => {
+          emitWholeCall(f, locals, output[groups], groups);
+          for (let g = 0; g < groups; g++) advance();
+        }, () => {
+          for (let g = 0; g < groups; g++) {
+            if (groups === 1) emitPartialCall(f, locals, output[1], partial);
+            else {
+              emitAllWhole(f, entry, 1);
+              f.if(
+                () => emitWholeCall(f, locals, output[1], 1),
+                () => emitPartialCall(f, locals, output[1], partial),
+              );
+            }
+            advance();
+          }
+        });
       });
     });
   });
 }
 
-/** Pushes whether the four tiles of a group lie inside the output. */
-function emitAllWhole(f: FunctionBuilder, entry: Local): void {
-  for (let l = 0; l < 4; l++) {
+/** Pushes whether all tiles of some groups lie inside the output. */
+function emitAllWhole(f: FunctionBuilder, entry: Local, groups: 1 | 2): void {
+  for (let l = 0; l < 4 * groups; l++) {
     f.get(entry).memory("i32.load", ENTRY * l + 8).get(entry).memory("i32.load", ENTRY * l + 12);
     f.op("i32.add");
     if (l > 0) f.op("i32.add");
   }
-  f.i32(32).op("i32.eq");
+  f.i32(32 * groups).op("i32.eq");
 }
 
 type OutputLocals = Record<
@@ -214,30 +234,34 @@ type OutputLocals = Record<
   Local
 >;
 
-/** Transforms four tiles to the output, or to a buffer from where the existing parts are copied. */
-function emitOutputCall(
+/** Transforms groups of four tiles to the output. */
+function emitWholeCall(
   f: FunctionBuilder,
-  l: OutputLocals,
+  { entry, plane, rowBytes, src, point, buffer, bias, floor }: OutputLocals,
+  output: FunctionHandle,
+  groups: 1 | 2,
+): void {
+  f.get(src, point, buffer, bias, floor, rowBytes);
+  for (let l = 0; l < 4 * groups; l++) {
+    f.get(entry).memory("i32.load", ENTRY * l + 4).get(plane).op("i32.add");
+  }
+  f.call(output);
+}
+
+/** Transforms four tiles to a buffer, from where the parts that exist are copied. */
+function emitPartialCall(
+  f: FunctionBuilder,
+  { entry, plane, tiles, rowBytes, src, point, buffer, bias, floor }: OutputLocals,
   output: FunctionHandle,
   partial: FunctionHandle,
 ): void {
-  const { entry, plane, tiles, rowBytes, src, point, buffer, bias, floor } = l;
-  emitAllWhole(f, entry);
-  f.if(() => {
-    f.get(src, point, buffer, bias, floor);
-    for (let i = 0; i < 4; i++) {
-      f.get(entry).memory("i32.load", ENTRY * i + 4).get(plane).op("i32.add");
-    }
-    f.get(rowBytes).call(output);
-  }, () => {
-    f.get(src, point, buffer, bias, floor);
-    for (let i = 0; i < 4; i++) f.get(tiles).i32(64 * i).op("i32.add");
-    f.i32(16).call(output);
-    for (let i = 0; i < 4; i++) {
-      f.get(tiles).i32(64 * i).op("i32.add").get(entry).i32(ENTRY * i).op("i32.add");
-      f.get(plane, rowBytes).call(partial);
-    }
-  });
+  f.get(src, point, buffer, bias, floor).i32(16);
+  for (let l = 0; l < 4; l++) f.get(tiles).i32(64 * l).op("i32.add");
+  f.call(output);
+  for (let l = 0; l < 4; l++) {
+    f.get(tiles).i32(64 * l).op("i32.add").get(entry).i32(ENTRY * l).op("i32.add");
+    f.get(plane, rowBytes).call(partial);
+  }
 }
 
 /** `(tile, entry, plane, rowBytes)`: copies the part of a 4 × 4 tile that exists. */

@@ -13,6 +13,7 @@
  */
 
 import type { FunctionBuilder, FunctionHandle, Local, ModuleBuilder } from "./assembler.ts";
+import { pushWide } from "./gemm_kernels.ts";
 import { gradientMap, inputMap, type Map1D } from "./winograd_transforms.ts";
 
 /** Words that describe one side (input or output's gradient), 32-bit each. */
@@ -158,24 +159,38 @@ function emitEntry(
 function emitPlane(m: ModuleBuilder, size: 4 | 6, map: Map1D): FunctionHandle {
   return m.func({ params: Array.from({ length: 7 }, () => "i32" as const) }, (f) => {
     const [side, segments, count, source, channel, buffer, zeros] = f.parameters(7);
-    const [i, top, turn, plane, dst, rowBytes, bytes, y, at] = f.locals("i32", 9);
+    const [i, top, turn, plane, dst, rowBytes, bytes, y, left] = f.locals("i32", 9);
     const word = (w: number) => sideWord(f, side, w);
     const rows = Array.from({ length: size }, () => f.local("i32"));
-    const vector = (change?: (row: Local) => void) => {
-      const x = rows.map((row) => {
-        const value = f.local("v128");
-        f.get(row, at).op("i32.add").memory("v128.load", 0, 2).set(value);
-        change?.(value);
-        return value;
+    const out = f.local("i32");
+    /** Loads, maps and stores `count` neighbouring vectors where `rows` and `out` are. */
+    const vectors = (count: 1 | 2, change?: (row: Local) => void) => {
+      const inputs: Local[] = [];
+      const values = [0, 16].slice(0, count).map((offset) => {
+        const x = rows.map((row) => {
+          const value = f.local("v128");
+          f.get(row).memory("v128.load", offset, 2).set(value);
+          change?.(value);
+          return value;
+        });
+        inputs.push(...x);
+        return map(f, x);
       });
-      const values = map(f, x);
-      const out = f.local("i32");
-      f.get(dst, at).op("i32.add").set(out);
-      values.forEach((value, r) => {
-        f.get(out, value).memory("v128.store", 0, 2);
-        if (r < values.length - 1) f.get(out, rowBytes).op("i32.add").set(out);
+      const to = f.local("i32");
+      f.get(out).set(to);
+      values[0]!.forEach((_, r) => {
+        values.forEach((v, i) => f.get(to, v[r]!).memory("v128.store", 16 * i, 2));
+        if (r < values[0]!.length - 1) f.get(to, rowBytes).op("i32.add").set(to);
       });
-      f.release(out, ...x, ...values);
+      f.release(to, ...inputs, ...values.flat());
+    };
+    /** Moves on by a number of bytes. */
+    const advance = (push: () => void) => {
+      for (const pointer of [...rows, out]) {
+        f.get(pointer);
+        push();
+        f.op("i32.add").set(pointer);
+      }
     };
     word(SIDE.rowBytes).set(rowBytes);
     word(SIDE.width).i32(4).op("i32.mul").set(bytes);
@@ -194,18 +209,31 @@ function emitPlane(m: ModuleBuilder, size: 4 | 6, map: Map1D): FunctionHandle {
           f.op("i32.add").get(zeros, y);
           word(SIDE.height).op("i32.lt_u", "select").set(row);
         });
+        f.get(dst).set(out);
         f.get(bytes).i32(16).op("i32.lt_u").if(() => {
           const mask = f.local("v128");
           f.i32x4(0, 1, 2, 3);
-          word(SIDE.width).op("i32x4.splat", "i32x4.lt_s").set(mask).i32(0).set(at);
-          vector((x) => f.get(x, mask).op("v128.and").set(x));
+          word(SIDE.width).op("i32x4.splat", "i32x4.lt_s").set(mask);
+          vectors(1, (x) => f.get(x, mask).op("v128.and").set(x));
           f.release(mask);
         }, () => {
-          const last = f.local("i32");
-          f.get(bytes).i32(16).op("i32.sub").set(last);
-          f.range(at, 0, last, 16, () => vector());
-          f.get(last).set(at).release(last);
-          vector();
+          // Two vectors at a time, where V8 makes one of them; one; the last one, which may overlap.
+          f.get(bytes).set(left);
+          for (const count of [2, 1] as const) {
+            f.block((done) =>
+              f.loop((next) => {
+                f.get(left).i32(16 * count).op("i32.lt_s").brIf(done);
+                if (count === 2) pushWide(f).op("i32.eqz").brIf(done);
+                vectors(count);
+                advance(() => f.i32(16 * count));
+                f.get(left).i32(16 * count).op("i32.sub").set(left).br(next);
+              })
+            );
+          }
+          f.get(left).if(() => {
+            advance(() => f.get(left).i32(16).op("i32.sub"));
+            vectors(1);
+          });
         });
         f.get(top).i32(4).op("i32.add").set(top);
         f.get(dst, rowBytes).i32(TILE_ROWS).op("i32.mul", "i32.add").set(dst);

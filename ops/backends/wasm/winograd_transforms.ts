@@ -34,8 +34,8 @@ const NORM_B = 2 * B2 * (B2 - A2);
 /** Points of the transformed tile: 6 × 6. */
 export const POINTS = 36;
 
-/** Bytes of the buffer between the two passes. */
-export const BUFFER_BYTES: number = 16 * POINTS;
+/** Bytes of the buffer between the two passes, for two groups of four tiles. */
+export const BUFFER_BYTES: number = 32 * POINTS;
 
 function results(f: FunctionBuilder, count: number): Local[] {
   return f.locals("v128", count);
@@ -173,26 +173,31 @@ export function emitColumns(
 }
 
 /**
- * Defines `(p0, p1, p2, p3, rowBytes, dst, stride)`: the tiles at four addresses, six rows each that
- * are mapped already down the columns, to `dst + point·stride`, one lane each.
+ * Defines `(p0, …, rowBytes, dst, stride)`: the tiles at four addresses per group, six rows each that
+ * are mapped already down the columns, to `dst + point·stride`, one lane each, groups side by side.
  *
  * @param m The module; must import the memory.
  * @param size Columns of a tile: 6 for the input, 4 for the output's gradient.
+ * @param groups Vectors of tiles; two where V8 pairs them.
  * @returns A handle.
  */
-export function emitTileTransform(m: ModuleBuilder, size: 4 | 6): FunctionHandle {
+export function emitTileTransform(m: ModuleBuilder, size: 4 | 6, groups: 1 | 2): FunctionHandle {
   const map = size === 6 ? inputMap : gradientMap;
-  return m.func({ params: Array.from({ length: 7 }, () => "i32" as const) }, (f) => {
-    const [p0, p1, p2, p3, rowBytes, dst, stride] = f.parameters(7);
-    const pointers = [p0, p1, p2, p3];
+  return m.func({ params: Array.from({ length: 4 * groups + 3 }, () => "i32" as const) }, (f) => {
+    const pointers = f.params.slice(0, 4 * groups);
+    const [rowBytes, dst, stride] = f.params.slice(4 * groups) as [Local, Local, Local];
     for (let row = 0; row < 6; row++) {
       if (row > 0) { for (const p of pointers) f.get(p, rowBytes).op("i32.add").set(p); }
-      const x = loadColumns(f, pointers, size);
-      const y = map(f, x);
-      for (const value of y) {
-        f.get(dst, value).memory("v128.store", 0, 2).get(dst, stride).op("i32.add").set(dst);
+      const x: Local[][] = [];
+      for (let g = 0; g < groups; g++) {
+        x.push(loadColumns(f, pointers.slice(4 * g, 4 * g + 4), size));
       }
-      f.release(...x, ...y);
+      const y = x.map((group) => map(f, group));
+      for (let i = 0; i < 6; i++) {
+        y.forEach((group, g) => f.get(dst, group[i]!).memory("v128.store", 16 * g, 2));
+        f.get(dst, stride).op("i32.add").set(dst);
+      }
+      f.release(...x.flat(), ...y.flat());
     }
   });
 }
@@ -217,41 +222,74 @@ function loadColumns(f: FunctionBuilder, pointers: readonly Local[], size: 4 | 6
 }
 
 /**
- * Defines `(src, stride, buffer, bias, floor, o0, o1, o2, o3, rowBytes)`: products at
- * `src + point·stride` to output tiles of 4 × 4 at four addresses, each result
- * `max(floor, bias + y)`.
+ * Defines `(src, stride, buffer, bias, floor, rowBytes, o0, …)`: products at `src + point·stride` to
+ * output tiles of 4 × 4 at four addresses per group, each result `max(floor, bias + y)`.
  *
  * @param m The module; must import the memory.
+ * @param groups Vectors of tiles; two where V8 pairs them.
  * @returns A handle.
  */
-export function emitOutputTransform(m: ModuleBuilder): FunctionHandle {
-  const params = ["i32", "i32", "i32", "f32", "f32", "i32", "i32", "i32", "i32", "i32"] as const;
+export function emitOutputTransform(m: ModuleBuilder, groups: 1 | 2): FunctionHandle {
+  const outs = Array.from({ length: 4 * groups }, () => "i32" as const);
+  const params = ["i32", "i32", "i32", "f32", "f32", "i32", ...outs] as const;
   return m.func({ params }, (f) => {
-    const [src, stride, buffer, bias, floor, o0, o1, o2, o3, rowBytes] = f.parameters(10);
-    const outputs = [o0, o1, o2, o3];
+    const [src, stride, buffer, bias, floor, rowBytes] = f.parameters(6);
+    const outputs = f.params.slice(6);
     const [biases, floors] = f.locals("v128", 2);
     f.get(bias).op("f32x4.splat").set(biases).get(floor).op("f32x4.splat").set(floors);
-    // Rows of points first; the columns then come out as rows of pixels.
-    emitRows(f, buffer, 6, outputMap, () => {
-      const x = f.locals("v128", 6) as Local[];
-      for (const value of x) {
-        f.get(src).memory("v128.load", 0, 2).set(value).get(src, stride).op("i32.add").set(src);
-      }
+    const place = (row: number, column: number) => 16 * groups * (6 * row + column);
+    const vectors = (load: (i: number, group: number) => void) => {
+      const x = Array.from({ length: groups }, () => f.locals("v128", 6) as Local[]);
+      for (let i = 0; i < 6; i++) x.forEach((group, g) => (load(i, g), f.set(group[i]!)));
       return x;
-    });
-    const columns = Array.from({ length: 4 }, () => f.locals("v128", 4) as Local[]);
-    emitColumns(f, buffer, 6, 4, outputMap, (j, y) =>
-      y.forEach((value, i) => {
-        f.get(value, biases).op("f32x4.add").get(floors).op("f32x4.pmax").set(columns[j]![i]!);
-      }));
-    for (let i = 0; i < 4; i++) {
-      const x = f.locals("v128", 4);
-      const y = f.locals("v128", 4);
-      x.forEach((value, j) => f.get(columns[j]![i]!).set(value));
-      emitTranspose4(f, x, y);
-      y.forEach((value, l) => f.get(outputs[l]!, value).memory("v128.store", 0, 2));
-      if (i < 3) { for (const o of outputs) f.get(o, rowBytes).op("i32.add").set(o); }
-      f.release(...x, ...y);
+    };
+    const map = (x: Local[][]) => {
+      const y = x.map((group) => outputMap(f, group));
+      f.release(...x.flat());
+      return y;
+    };
+    /** Neighbours one after the other. */
+    const keep = (y: Local[][], column: (i: number) => number) => {
+      for (let i = 0; i < 4; i++) {
+        y.forEach((group, g) => f.get(buffer, group[i]!).memory("v128.store", column(i) + 16 * g));
+      }
+      f.release(...y.flat());
+    };
+    // Rows of points first; the columns then come out as rows of pixels.
+    for (let row = 0; row < 6; row++) {
+      const x = vectors((_, g) => {
+        f.get(src).memory("v128.load", 16 * g, 2);
+        if (g === groups - 1) f.get(src, stride).op("i32.add").set(src);
+      });
+      keep(map(x), (i) => place(row, i));
     }
+    const columns: Local[][] = [];
+    for (let column = 0; column < 4; column++) {
+      const x = vectors((i, g) => f.get(buffer).memory("v128.load", place(i, column) + 16 * g));
+      const y = map(x);
+      for (const value of y.flat()) {
+        f.get(value, biases).op("f32x4.add").get(floors).op("f32x4.pmax").set(value);
+      }
+      // Only what is stored side by side is paired.
+      if (groups === 1) columns.push(y[0]!);
+      else keep(y, (i) => place(i, column));
+    }
+    for (let i = 0; i < 4; i++) {
+      for (let g = 0; g < groups; g++) {
+        const [x, y] = [f.locals("v128", 4), f.locals("v128", 4)];
+        x.forEach((value, j) => {
+          if (groups === 1) f.get(columns[j]![i]!).set(value);
+          else f.get(buffer).memory("v128.load", place(i, j) + 16 * g).set(value);
+        });
+        emitTranspose4(f, x, y);
+        y.forEach((value, l) => {
+          const out = outputs[4 * g + l]!;
+          f.get(out, value).memory("v128.store", 0, 2);
+          if (i < 3) f.get(out, rowBytes).op("i32.add").set(out);
+        });
+        f.release(...x, ...y);
+      }
+    }
+    f.release(biases, floors);
   });
 }

@@ -1,10 +1,13 @@
 /** A memory, a pool and helpers to run plans in tests and benchmarks. */
+import { WIDE_FLAG } from "../../../ops/backends/wasm/gemm_kernels.ts";
 import { BoundPlan, KernelCache } from "../../../ops/backends/wasm/kernel_plan.ts";
 import type { KernelPlan } from "../../../ops/backends/wasm/kernel_plan.ts";
 import { WasmMemory } from "../../../ops/backends/wasm/memory.ts";
 import { WorkerPool } from "../../../ops/backends/wasm/workers.ts";
 
 export const memory: WasmMemory = new WasmMemory();
+// Benchmarks under `deno task wide` measure wide panels.
+if (Deno.env.get("TENSAURUS_WIDE")) memory.view(WIDE_FLAG, 1, "i32")[0] = 1;
 export const pool: WorkerPool = new WorkerPool(memory);
 export const cache: KernelCache = new KernelCache(memory, pool);
 
