@@ -27,6 +27,8 @@ import { WorkerPool } from "./workers.ts";
 export interface WasmOptions {
   /** Threads with the main one. @default the processors that the platform reports */
   readonly threads?: number | undefined;
+  /** Whether to take the kernels for engines that pair vectors. @default measured, see `wide.ts` */
+  readonly wide?: boolean | undefined;
 }
 
 interface WasmBuffer extends Buffer {
@@ -56,7 +58,7 @@ class WasmBackend implements Backend {
     const { threads } = options;
     const pool = new WorkerPool(memory, threads === undefined ? {} : { threads });
     const cache = new KernelCache(memory, pool);
-    this.#machine = { memory, pool, cache, wide: new WideProbe(memory, pool, cache) };
+    this.#machine = { memory, pool, cache, wide: new WideProbe(memory, pool, cache, options.wide) };
     this.#arguments = memory.alloc(4 * ARGUMENT_WORDS);
   }
 

@@ -9,11 +9,11 @@
  * @module
  */
 import type { FunctionBuilder, Local } from "./assembler.ts";
-import { type CodeModule, countVariant, type Value } from "./emit.ts";
+import type { CodeModule, Value } from "./emit.ts";
 import { arrangeLoops, loadsOf, type Loop, vectorCost } from "./emit_axes.ts";
 import type { Lowering } from "./emit_lower.ts";
 import { boundValue } from "./emit_values.ts";
-import { copiesFor, Nest, type Slots } from "./emit_nest.ts";
+import { Nest, type Slots } from "./emit_nest.ts";
 import type { Node, NodeBuilder } from "./emit_node.ts";
 import { HOOK, PACK } from "./gemm_args.ts";
 
@@ -100,11 +100,7 @@ function walkTile(nest: Nest, walk: Walk, turn: Turn): void {
           takeApart(nest, rest, other.loops);
           walk.enter(position, first, e.get(number, 0));
           e.place(roots, 3);
-          const copies = copiesFor(countVariant(turn.wide));
-          nest.vector(vector, first, end, turn.wide.length > 0 ? copies : 0, (n) => {
-            if (n === 0) e.run(turn.one);
-            for (let c = 0; c < n; c++) e.run(turn.wide, c);
-          });
+          nest.stores(vector, first, end, turn.wide, turn.one);
         });
         f.get(position, end).op("i32.add").get(first).op("i32.sub").set(position);
       });

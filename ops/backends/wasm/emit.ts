@@ -10,6 +10,7 @@
  */
 import { type FunctionBuilder, type FunctionHandle, Local, ModuleBuilder } from "./assembler.ts";
 import type { ModuleOptions, Operand, Signature, ValueType } from "./assembler.ts";
+import { pushWide } from "./gemm_kernels.ts";
 
 /** A value or (without a type) an effect, ready to emit. */
 export interface Value {
@@ -107,6 +108,16 @@ export class Emission {
     effects.forEach((effect, i) => effect.emit(this.f, args[i]!, copy));
   }
 
+  /** The same for two copies side by side: V8 makes one of their instructions if no store is between. */
+  runPaired(effects: readonly Value[]): void {
+    const copies = [0, 1].map((copy) =>
+      effects.map((effect) => effect.args.map((arg) => this.get(arg, copy)))
+    );
+    effects.forEach((effect, i) =>
+      copies.forEach((args, copy) => effect.emit(this.f, args[i]!, copy))
+    );
+  }
+
   /**
    * Computes here all values under the roots that are known outside of loop `level + 1`; those that
    * differ between copies only inside the vector loop, for each of its `copies`.
@@ -163,6 +174,8 @@ export interface VectorLoop {
   readonly copies: number;
   /** Emits one turn over `copies` vectors, or over one element where `copies` is 0. */
   readonly body: (copies: number) => void;
+  /** Emits one turn over two vectors for engines that pair them, see `wide.ts`. */
+  readonly paired?: (() => void) | undefined;
 }
 
 /** Emits a vector loop. */
@@ -173,6 +186,23 @@ export function emitVectorLoop(e: Emission, loop: VectorLoop): void {
   f.push(low).set(counter);
   let known = typeof low === "number" && typeof high === "number" ? high - low : undefined;
   const widths = loop.copies === 0 ? [1] : loop.copies === 1 ? [4, 1] : [4 * loop.copies, 4, 1];
+  if (loop.paired && (known === undefined || known >= 8)) {
+    const last = f.local("i32");
+    f.push(high).i32(8).op("i32.sub").set(last);
+    pushWide(f).if(() =>
+      f.block((done) =>
+        f.loop((again) => {
+          f.get(counter, last).op("i32.gt_s").brIf(done);
+          e.scope(() => {
+            e.bind(loop.counter, counter);
+            loop.paired!();
+          });
+          f.get(counter).i32(8).op("i32.add").set(counter).br(again);
+        })
+      )
+    );
+    known = undefined;
+  }
   for (const width of widths) {
     if (known !== undefined && known < width) continue;
     const once = known !== undefined && known < 2 * width;

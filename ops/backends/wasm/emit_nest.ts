@@ -6,7 +6,7 @@
 import type { DType } from "../../ir/dtype.ts";
 import type { KernelInput, KernelOutput } from "../../ir/kernel.ts";
 import { type FunctionBuilder, KERNEL, type Local, type Operand } from "./assembler.ts";
-import { type CodeModule, Emission, emitVectorLoop, type Value } from "./emit.ts";
+import { type CodeModule, countVariant, Emission, emitVectorLoop, type Value } from "./emit.ts";
 import type { Loop } from "./emit_axes.ts";
 import { type Node, visitNodes } from "./emit_node.ts";
 import type { AheadPlan, KernelPlan } from "./kernel_plan.ts";
@@ -213,8 +213,28 @@ export class Nest {
     high: Operand,
     copies: number,
     body: (copies: number) => void,
+    paired?: () => void,
   ): void {
-    emitVectorLoop(this.e, { counter: this.counter(loop), low, high, copies, body });
+    emitVectorLoop(this.e, { counter: this.counter(loop), low, high, copies, body, paired });
+  }
+
+  /** The vector loop of effects: `wide` in vectors, `single` one by one. */
+  stores(
+    loop: Loop,
+    low: Operand,
+    high: Operand,
+    wide: readonly Value[],
+    single: readonly Value[],
+  ): void {
+    const { e } = this;
+    const copies = wide.length > 0 ? copiesFor(countVariant(wide)) : 0;
+    const body = (n: number) => {
+      if (n === 0) e.run(single);
+      for (let copy = 0; copy < n; copy++) e.run(wide, copy);
+    };
+    // Short bodies wait for memory, whatever the width.
+    const paired = copies === 1 || copies === 2 ? () => e.runPaired(wide) : undefined;
+    this.vector(loop, low, high, copies, body, paired);
   }
 
   /** `[chunk · size, min((chunk + 1) · size, length))`. */

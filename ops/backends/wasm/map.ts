@@ -6,11 +6,10 @@
  */
 import { axesOf, ravel } from "../../ir/expr.ts";
 import { type MapKernel, sizeOf } from "../../ir/kernel.ts";
-import { countVariant, type Value } from "./emit.ts";
+import type { Value } from "./emit.ts";
 import { arrangeLoops, loadsOf, type Loop, type Space, vectorCost } from "./emit_axes.ts";
 import {
   checkTypes,
-  copiesFor,
   defineKernel,
   grainOf,
   type KernelPass,
@@ -142,15 +141,11 @@ function emitMap(nest: Nest, plan: MapPlan): void {
   const wide = plan.single ? [] : storesOf(nest, nest.lowering(vector.axis, one), plan.stores);
   const single = storesOf(nest, one, plan.stores);
   const roots = [...wide, ...single];
-  const copies = plan.single ? 0 : copiesFor(countVariant(wide));
   e.place(roots, 0);
   nest.units(prefix, plan.chunks, (chunk) => {
     const [low, high] = nest.chunkBounds(chunk, plan.chunk, vector.size);
     nest.loops(middle, 2, roots, () => {
-      nest.vector(vector, low, high, copies, (n) => {
-        if (n === 0) e.run(single);
-        for (let copy = 0; copy < n; copy++) e.run(wide, copy);
-      });
+      nest.stores(vector, low, high, wide, single);
     });
   });
 }

@@ -249,12 +249,8 @@ function emitRows(nest: Nest, plan: ReducePlan): void {
     // Full outputs come first: what they read may be the array that they write.
     if (plan.fullStores.length > 0) {
       const stores = wide?.fullStores ?? [];
-      const copies = wide ? copiesFor(countVariant(stores)) : 0;
       nest.loops(others, 2, [...stores, ...one.fullStores], () => {
-        nest.vector(plan.vector, 0, plan.vector.size, copies, (n) => {
-          if (n === 0) e.run(one.fullStores);
-          for (let c = 0; c < n; c++) e.run(stores, c);
-        });
+        nest.stores(plan.vector, 0, plan.vector.size, stores, one.fullStores);
       });
     }
     e.run(one.rowStores);

@@ -42,11 +42,14 @@ export class WideProbe {
   #next = 0;
   readonly #best: [narrow: number, wide: number] = [Infinity, Infinity];
 
-  /** A probe that has measured nothing. */
-  constructor(memory: WasmMemory, pool: WorkerPool, cache: KernelCache) {
+  /** A probe that has measured nothing, and will not where the answer is `known`. */
+  constructor(memory: WasmMemory, pool: WorkerPool, cache: KernelCache, known?: boolean) {
     this.#memory = memory;
     this.#pool = pool;
     this.#cache = cache;
+    if (known === undefined) return;
+    this.#polls = POLLS;
+    this.#set(known ? 1 : 0);
   }
 
   /** Measures once if it is time to; to be called often, between kernels. */

@@ -6,7 +6,7 @@ import { WasmMemory } from "../../../ops/backends/wasm/memory.ts";
 import { WorkerPool } from "../../../ops/backends/wasm/workers.ts";
 
 export const memory: WasmMemory = new WasmMemory();
-// Benchmarks under `deno task wide` measure wide panels.
+// For tests and benchmarks of the kernels for engines that pair vectors.
 if (Deno.env.get("TENSAURUS_WIDE")) memory.view(WIDE_FLAG, 1, "i32")[0] = 1;
 export const pool: WorkerPool = new WorkerPool(memory);
 export const cache: KernelCache = new KernelCache(memory, pool);

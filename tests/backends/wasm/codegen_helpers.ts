@@ -7,7 +7,10 @@ import { bytesOf, type DType } from "../../../ops/ir/dtype.ts";
 import type { Expr } from "../../../ops/ir/expr.ts";
 import type { Kernel, KernelOutput } from "../../../ops/ir/kernel.ts";
 
-export const wasm: Backend = createWasmBackend({ threads: 2 });
+export const wasm: Backend = createWasmBackend({
+  threads: 2,
+  wide: Deno.env.get("TENSAURUS_WIDE") !== undefined,
+});
 export const reference: Backend = createReferenceBackend();
 
 /** Elements of one array. */
