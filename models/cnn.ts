@@ -50,11 +50,12 @@ import {
 } from "@tensaurus/core/data";
 import { commandLine, resumeConfig, type Script, UsageError } from "./kit/config.ts";
 import { curvesSvg } from "./kit/curves.ts";
-import { openDevice, printStart } from "./kit/device.ts";
-import { Interrupt } from "./kit/interrupt.ts";
+import { openDevice } from "./kit/device.ts";
+import { expectAtLeast } from "./kit/expect.ts";
+import { runMain } from "./kit/main.ts";
 import { decodePicture, encodePng, grid } from "./kit/picture.ts";
-import { Progress } from "./kit/progress.ts";
-import { findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
+import { TrainingRun } from "./kit/run.ts";
+import { type Checkpoint, findCheckpoint, type RunFolder, savedConfig } from "./kit/run_folder.ts";
 import { checkpointFiles, loadCheckpoint, loadWeights } from "./kit/state.ts";
 
 const F = nn.functional;
@@ -203,37 +204,39 @@ function loaderOf(settings: Config, images: LabeledImages, training: boolean) {
 
 // ---------------------------------------------------------------------------------------- training
 
-async function train(settings: Config, resume: string): Promise<void> {
+async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
   const device = await openDevice(settings.device);
   manualSeed(settings.seed);
   setDetectAnomaly(settings.detectNan);
   const model = new Net(settings);
-  const optimizer = new optim.Adam(model.parameters(), {
-    lr: settings.lr,
-    weightDecay: settings.weightDecay,
-  });
+  const { lr, weightDecay } = settings;
+  const optimizer = new optim.Adam(model.parameters(), { lr, weightDecay });
   const loader = loaderOf(settings, await openData(settings, true), true);
   const testLoader = loaderOf(settings, await openData(settings, false), false);
-
-  let step = 0;
-  let folder: RunFolder;
-  if (resume === "") {
-    folder = await RunFolder.create({ out: settings.out, name: "cnn", config: settings });
-  } else {
-    const checkpoint = await findCheckpoint(resume, { name: "cnn" });
-    folder = await RunFolder.resume(checkpoint);
-    const progress = await loadCheckpoint(checkpoint.path, { model, optimizer });
-    loader.loadState(progress["loader"] as LoaderState);
-    step = checkpoint.step;
-  }
   const perEpoch = loader.length;
-  const total = settings.dryRun ? step + 1 : settings.steps || settings.epochs * perEpoch;
-  printStart({
+  const total = settings.dryRun
+    ? (checkpoint?.step ?? 0) + 1
+    : settings.steps || settings.epochs * perEpoch;
+
+  using run = await TrainingRun.open({
+    script: script.name,
+    name: "cnn",
     device,
-    parameters: model.parameters().reduce((n, p) => n + p.numel, 0),
-    perStep: `${settings.batchSize} images`,
-    folder: folder.path,
-  }, settings);
+    settings,
+    checkpoint,
+    model,
+    total,
+    perStep: settings.batchSize,
+    unit: "images",
+    columns: ["loss", "acc"],
+    remedy: "run again with --detect-nan to see which operation gave it",
+  });
+  const { folder } = run;
+  if (checkpoint) {
+    const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
+    loader.loadState(saved["loader"] as LoaderState);
+  }
+  const files = () => checkpointFiles({ model, optimizer, progress: { loader: loader.state() } });
 
   // Sums since the last line: loss, correct, images. They stay on the device between lines.
   const sums = zeros([3]);
@@ -246,74 +249,38 @@ async function train(settings: Config, resume: string): Promise<void> {
     noGrad(() => addSums(sums, loss, logits, y));
   }, { name: "trainStep" });
 
-  using interrupt = new Interrupt();
-  let first = performance.now();
   let fixed: [Tensor, Tensor] | undefined;
-  while (step < total && !interrupt.requested) {
-    const epoch = Math.floor(step / perEpoch) + 1;
+  while (!run.over) {
+    const epoch = Math.floor(run.step / perEpoch) + 1;
     const totals = [0, 0, 0];
-    const progress = new Progress({
-      total: Math.min(epoch * perEpoch, total),
-      start: step,
-      perStep: settings.batchSize,
-      unit: "images",
-      columns: ["loss", "acc"],
-      label: `epoch ${epoch}/${Math.ceil(total / perEpoch)}  step`,
-      logEvery: settings.logEvery,
-    });
+    const label = `epoch ${epoch}/${Math.ceil(total / perEpoch)}  step`;
+    run.part(label, Math.min(epoch * perEpoch, total));
     for await (const [images, labels] of loader) {
       if (settings.overfitBatch) fixed ??= [images, labels];
       const [x, y] = fixed ?? [images, labels];
       trainStep(x, y);
-      step++;
-      if (first) {
-        await sums.data();
-        const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(2);
-        console.log(
-          `first step  ${seconds(first)} s with compiling, ${seconds(0)} s since the start`,
-        );
-        first = 0;
-      }
-      const last = step >= total || step % perEpoch === 0 || interrupt.requested;
-      if (step % settings.logEvery === 0 || last) {
+      await run.stepped(sums);
+      const ends = run.over || run.step % perEpoch === 0;
+      if (ends || run.due(settings.logEvery)) {
         const read = await readSums(sums);
         for (const i of [0, 1, 2]) totals[i]! += read[i]!;
-        const loss = read[0]! / read[2]!, accuracy = read[1]! / read[2]!;
-        if (Number.isNaN(loss)) throw nanLoss(step);
-        folder.log({ step, epoch, loss, acc: accuracy });
-        progress.update(step, { loss, acc: accuracy });
-      } else progress.update(step);
-      if (settings.saveEvery && step % settings.saveEvery === 0) {
-        await folder.save(
-          step,
-          await checkpointFiles({ model, optimizer, progress: { loader: loader.state() } }),
-        );
-      }
-      if (last) break;
+        run.log({ epoch, loss: read[0]! / read[2]!, acc: read[1]! / read[2]! });
+      } else run.show();
+      if (run.due(settings.saveEvery)) await folder.save(run.step, await files());
+      if (ends) break;
     }
-    progress.stop();
+    run.stop();
     const [lossSum, correct, count] = totals as [number, number, number];
-    const seconds = progress.stepTime * (step % perEpoch || perEpoch) / 1000;
-    console.log(
-      `epoch ${epoch}  loss ${(lossSum / count).toFixed(4)}  accuracy ${
-        (100 * correct / count).toFixed(2)
-      } %  ${seconds.toFixed(1)} s`,
-    );
+    const loss = (lossSum / count).toFixed(4), accuracy = (100 * correct / count).toFixed(2);
+    const seconds = (run.stepTime * (run.step % perEpoch || perEpoch) / 1000).toFixed(1);
+    console.log(`epoch ${epoch}  loss ${loss}  accuracy ${accuracy} %  ${seconds} s`);
   }
-  await folder.save(
-    step,
-    await checkpointFiles({ model, optimizer, progress: { loader: loader.state() } }),
-  );
-  const accuracy = await report(model, testLoader, folder, settings, step);
+  const accuracy = await report(model, testLoader, folder, settings, run.step);
   const newest = (await folder.checkpoints()).at(-1)!;
   await folder.write("model.safetensors", await Deno.readFile(`${newest.path}/model.safetensors`));
   await folder.write("curves.svg", curvesSvg(await folder.metrics()));
-  folder.close();
-  console.log(`\nrun folder   ${folder.path}`);
-  if (interrupt.requested) {
-    console.log(`go on with   deno run -A models/cnn.ts --resume ${folder.path}`);
-  }
-  checkExpectation(accuracy, settings.expect);
+  run.finish();
+  expectAtLeast("test accuracy", accuracy, settings.expect);
 }
 
 /** Adds a step's loss, correct answers and images to the sums. */
@@ -328,18 +295,6 @@ async function readSums(sums: Tensor): Promise<number[]> {
   const values = [...await sums.data()];
   sums.zero_();
   return values;
-}
-
-function nanLoss(step: number): Error {
-  return new Error(
-    `the loss is NaN at step ${step} (run again with --detect-nan to see which operation gave it)`,
-  );
-}
-
-function checkExpectation(accuracy: number, expect: number): void {
-  if (accuracy >= expect) return;
-  console.error(`test accuracy ${accuracy.toFixed(4)} is below --expect ${expect}`);
-  Deno.exitCode = 1;
 }
 
 // -------------------------------------------------------------------------------------- evaluation
@@ -468,24 +423,18 @@ async function evalCommand(args: readonly string[], given: Config): Promise<void
   const [checkpoint = given.resume || "last"] = args;
   const { model, settings } = await openModel(checkpoint, given);
   const loader = loaderOf(settings, await openData(settings, false), false);
-  checkExpectation(await report(model, loader, undefined, settings, 0), given.expect);
+  const accuracy = await report(model, loader, undefined, settings, 0);
+  expectAtLeast("test accuracy", accuracy, given.expect);
 }
 
-if (import.meta.main) {
+async function main(): Promise<void> {
   const parsed = commandLine(script);
-  try {
-    if (parsed.command === "predict") await predict(parsed.args, parsed.config);
-    else if (parsed.command === "eval") await evalCommand(parsed.args, parsed.config);
-    else {
-      const { resume } = parsed.config;
-      const settings = resume === ""
-        ? parsed.config
-        : resumeConfig(parsed, await savedConfig(await findCheckpoint(resume, { name: "cnn" })));
-      await train(settings, resume);
-    }
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
-    Deno.exitCode = 2;
-  }
+  const { command, args, config: given } = parsed;
+  if (command === "predict") return await predict(args, given);
+  if (command === "eval") return await evalCommand(args, given);
+  if (given.resume === "") return await train(given);
+  const checkpoint = await findCheckpoint(given.resume, { name: "cnn" });
+  await train(resumeConfig(parsed, await savedConfig(checkpoint)), checkpoint);
 }
+
+if (import.meta.main) await runMain(main);

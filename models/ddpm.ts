@@ -50,7 +50,7 @@ import { DataLoader } from "@tensaurus/core/data";
 import { dirname } from "@std/path";
 import { inpaint, interpolate, sample, type Studio } from "./ddpm/commands.ts";
 import { Diffusion, type Prediction, type Variance } from "./ddpm/diffusion.ts";
-import { evaluate, type Scores } from "./ddpm/evaluate.ts";
+import { evaluate } from "./ddpm/evaluate.ts";
 import { asFloats, openImages } from "./ddpm/images.ts";
 import { openJudge } from "./ddpm/judge.ts";
 import { Painter } from "./ddpm/paint.ts";
@@ -73,11 +73,11 @@ import { PromptEncoder } from "./ddpm/text.ts";
 import { UNet } from "./ddpm/unet.ts";
 import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
 import { curvesSvg } from "./kit/curves.ts";
-import { openDevice, printStart } from "./kit/device.ts";
-import { Interrupt } from "./kit/interrupt.ts";
+import { openDevice } from "./kit/device.ts";
+import { expectAtLeast } from "./kit/expect.ts";
 import { runMain } from "./kit/main.ts";
-import { Progress } from "./kit/progress.ts";
-import { findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
+import { TrainingRun } from "./kit/run.ts";
+import { type Checkpoint, findCheckpoint, savedConfig } from "./kit/run_folder.ts";
 
 // ---------------------------------------------------------------------------------------- settings
 
@@ -279,9 +279,9 @@ export function trainingOf(settings: Config, prompts: Prompts): Training {
   return { model, optimizer, ema, diffusion, step, sums };
 }
 
-async function train(settings: Config, resume: string): Promise<void> {
+async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
   const device = await openDevice(settings.device);
-  const { seed, logEvery, sampleEvery, saveEvery } = settings;
+  const { seed, dryRun, steps } = settings;
   const images = await openImages(settings, true);
   const prompts = Prompts.of(images.classes);
   const judge = await openJudge(settings, prompts.classes);
@@ -289,93 +289,61 @@ async function train(settings: Config, resume: string): Promise<void> {
   const learner = trainingOf(settings, prompts);
   const { model, optimizer, ema, diffusion, sums, step: trainStep } = learner;
   const batchSize = Math.min(settings.batchSize, images.length);
-  const loader = new DataLoader(asFloats(images), {
-    batchSize,
-    shuffle: true,
-    dropLast: true,
-    seed,
-  });
+  const order = { batchSize, shuffle: true, dropLast: true, seed };
+  const loader = new DataLoader(asFloats(images), order);
 
-  let step = 0;
-  let folder: RunFolder;
-  if (resume === "") {
-    folder = await RunFolder.create({ out: settings.out, name: "ddpm", config: settings });
-  } else {
-    const checkpoint = await findCheckpoint(resume, { name: "ddpm" });
-    folder = await RunFolder.resume(checkpoint);
-    loader.loadState(await loadRun(checkpoint.path, learner));
-    step = checkpoint.step;
-  }
-  const total = settings.dryRun ? step + 1 : settings.steps;
-  printStart({
+  using run = await TrainingRun.open({
+    script: script.name,
+    name: "ddpm",
     device,
-    parameters: model.parameters().reduce((n, p) => n + p.numel, 0),
-    perStep: `${batchSize} images`,
-    folder: folder.path,
-  }, settings);
-
-  const painter = new Painter(model, prompts, diffusion, settings);
-  const rows = settings.dryRun ? 1 : 4;
-  const draw = (name: string): Promise<string> =>
-    drawSamples(folder, name, { ...learner, painter, prompts }, { rows, seed });
-
-  using interrupt = new Interrupt();
-  const progress = new Progress({
-    total,
-    start: step,
+    settings,
+    checkpoint,
+    model,
+    total: dryRun ? (checkpoint?.step ?? 0) + 1 : steps,
     perStep: batchSize,
     unit: "images",
     columns: ["loss", "lr", "norm"],
-    logEvery,
   });
-  const began = performance.now();
-  const first = step + 1;
+  if (checkpoint) loader.loadState(await loadRun(checkpoint.path, learner));
+  const save = () => saveRun(run.folder, run.step, learner, loader, prompts);
+  const painter = new Painter(model, prompts, diffusion, settings);
+  const rows = dryRun ? 1 : 4;
+  const draw = (name: string) =>
+    drawSamples(run.folder, name, { ...learner, painter, prompts }, { rows, seed });
+
   let fixed: [Tensor, Tensor] | undefined;
-  while (step < total && !interrupt.requested) {
+  while (!run.over) {
     for await (const [x, y] of loader) {
       if (settings.overfitBatch) fixed ??= [x, y];
-      const lr = optimizer.paramGroups[0]!.lr = lrAt(step, settings);
+      const lr = optimizer.paramGroups[0]!.lr = lrAt(run.step, settings);
       trainStep(...fixed ?? [x, y]);
-      step++;
-      if (step === first) {
-        await sums.data();
-        const seconds = ((performance.now() - began) / 1000).toFixed(2);
-        progress.note(`compiled     ${seconds} s to the end of the first step`);
-      }
-      const last = step >= total || interrupt.requested;
-      if (step % logEvery === 0 || last) {
+      await run.stepped(sums);
+      if (run.due(settings.logEvery)) {
         const { loss, norm, quarters } = await readSums(sums);
-        if (Number.isNaN(loss)) throw new Error(`the loss is NaN at step ${step}`);
-        folder.log({ step, loss, lr, norm, ...quarters });
-        progress.update(step, { loss, lr, norm });
-      } else progress.update(step);
-      if (last) break;
-      if (sampleEvery && step % sampleEvery === 0) {
-        progress.note(await draw(`samples/step-${String(step).padStart(6, "0")}.png`));
+        run.log({ loss, lr, norm, ...quarters });
+      } else run.show();
+      if (run.over) break;
+      if (run.due(settings.sampleEvery)) {
+        run.note(await draw(`samples/step-${String(run.step).padStart(6, "0")}.png`));
       }
-      if (saveEvery && step % saveEvery === 0) {
-        await saveRun(folder, step, learner, loader, prompts);
-      }
+      if (run.due(settings.saveEvery)) await save();
     }
   }
-  progress.stop();
-  const { path } = await saveRun(folder, step, learner, loader, prompts);
-  if (settings.dryRun) await loadRun(path, learner);
+  run.stop();
+  const { path } = await save();
+  if (dryRun) await loadRun(path, learner);
+  const { folder } = run;
   await folder.write("model.safetensors", await Deno.readFile(`${path}/model.safetensors`));
   await folder.write("curves.svg", curvesSvg(await folder.metrics(), CHARTS));
-  console.log(`samples      ${await draw("samples.png")}`);
+  console.log(`samples     ${await draw("samples.png")}`);
   const forward = model.forward.bind(model);
   model.eval();
   const scores = await ema.swap(() =>
     evaluate({ forward, prompts, painter, diffusion, judge }, evalSettings(settings))
   );
-  folder.log({ step, ...scores });
-  checkExpectation(scores, settings.expect);
-  folder.close();
-  console.log(`run folder   ${folder.path}`);
-  if (interrupt.requested) {
-    console.log(`go on with   deno run -A models/ddpm.ts --resume ${folder.path}`);
-  }
+  folder.log({ step: run.step, ...scores });
+  run.finish();
+  expectAtLeast("prompted accuracy", scores.promptedAccuracy ?? 0, settings.expect);
 }
 
 // -------------------------------------------------------------------------------------- evaluation
@@ -384,12 +352,6 @@ async function train(settings: Config, resume: string): Promise<void> {
 function evalSettings(settings: Config): Config {
   if (!settings.dryRun) return settings;
   return { ...settings, evalSamples: 4, evalImages: 4, bpdImages: 2, bpdTerms: 2 };
-}
-
-function checkExpectation({ promptedAccuracy: accuracy = 0 }: Scores, expect: number): void {
-  if (accuracy >= expect) return;
-  console.error(`prompted accuracy ${accuracy.toFixed(4)} is below --expect ${expect}`);
-  Deno.exitCode = 1;
 }
 
 // ----------------------------------------------------------------------------------- other commands
@@ -437,18 +399,17 @@ async function evalCommand(parsed: Parsed<Config>): Promise<void> {
   const judge = await openJudge(settings, tools.prompts.classes, true);
   const forward = model.forward.bind(model);
   const scores = await evaluate({ ...tools, forward, judge }, evalSettings(settings));
-  checkExpectation(scores, settings.expect);
+  expectAtLeast("prompted accuracy", scores.promptedAccuracy ?? 0, settings.expect);
 }
 
 async function trainCommand(parsed: Parsed<Config>): Promise<void> {
   const { resume, dryRun } = parsed.config;
-  const settings = resume === "" ? parsed.config : resumeConfig(
-    parsed,
-    await savedConfig(await findCheckpoint(resume, { name: "ddpm" })),
-    FIXED,
-  );
+  const checkpoint = resume === "" ? undefined : await findCheckpoint(resume, { name: "ddpm" });
+  const settings = checkpoint
+    ? resumeConfig(parsed, await savedConfig(checkpoint), FIXED)
+    : parsed.config;
   checkSampleSteps(settings);
-  await train({ ...settings, ...(dryRun ? { sampleSteps: 2 } : {}), dryRun }, resume);
+  await train({ ...settings, ...(dryRun ? { sampleSteps: 2 } : {}), dryRun }, checkpoint);
 }
 
 async function main(): Promise<void> {

@@ -333,6 +333,7 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     settings,
     checkpoint,
     model,
+    total: settings.steps,
     perStep: batchSize * context,
     unit: "tok",
     columns: ["loss", "val", "lr", "norm"],

@@ -35,12 +35,12 @@ import * as optim from "@tensaurus/core/optim";
 import { DataLoader, type LoaderState, loadTensors } from "@tensaurus/core/data";
 import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
 import { curvesSvg } from "./kit/curves.ts";
-import { openDevice, printStart } from "./kit/device.ts";
+import { openDevice } from "./kit/device.ts";
+import { expectAtLeast } from "./kit/expect.ts";
 import type { KeyValueCache } from "./kit/generate.ts";
-import { Interrupt } from "./kit/interrupt.ts";
 import { runMain } from "./kit/main.ts";
-import { Progress } from "./kit/progress.ts";
-import { type Checkpoint, findCheckpoint, RunFolder, savedConfig } from "./kit/run_folder.ts";
+import { TrainingRun } from "./kit/run.ts";
+import { type Checkpoint, findCheckpoint, savedConfig } from "./kit/run_folder.ts";
 import { checkpointFiles, loadCheckpoint, loadWeights, tensorBytes } from "./kit/state.ts";
 import { drawAttention, evaluator, percent, printReport, right } from "./translate/evaluate.ts";
 import * as spoken from "./translate/spoken.ts";
@@ -326,24 +326,32 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   const loader = new DataLoader(pairs, { batchSize });
   const average = new optim.EMA(model, { decay: settings.averaging });
 
-  let step = checkpoint?.step ?? 0, accuracy = 0;
-  let folder: RunFolder;
-  if (!checkpoint) {
-    folder = await RunFolder.create({ out: settings.out, name: "translate", config: settings });
-  } else {
-    folder = await RunFolder.resume(checkpoint);
+  using run = await TrainingRun.open({
+    script: script.name,
+    name: "translate",
+    device,
+    settings,
+    checkpoint,
+    model,
+    total: settings.steps,
+    perStep: batchSize,
+    unit: "pairs",
+    columns: ["loss", "acc", "lr"],
+  });
+  if (checkpoint) {
     const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
     const { batch } = saved["loader"] as LoaderState;
     loader.loadState({ ...loader.state(), batch });
     const averages = await loadTensors(`${checkpoint.path}/average.safetensors`);
     average.loadStateDict(Object.fromEntries(averages), saved["updates"] as number);
   }
-  printStart({
-    device,
-    parameters: model.parameters().reduce((n, p) => n + p.numel, 0),
-    perStep: `${batchSize} pairs`,
-    folder: folder.path,
-  }, settings);
+  const files = async () => {
+    const progress = { loader: loader.state(), updates: average.updates };
+    return {
+      ...await checkpointFiles({ model, optimizer, progress }),
+      "average.safetensors": await tensorBytes(Object.entries(average.stateDict())),
+    };
+  };
 
   const sums = zeros([2]); // loss and correct tokens since the last line; they stay on the device
   const trainStep = compile((source: Tensor, target: Tensor) => {
@@ -363,73 +371,41 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   const test = spoken.heldOutPairs(settings.testItems, seed);
   const evaluate = evaluator(model, settings.beams);
 
-  using interrupt = new Interrupt();
-  const progress = new Progress({
-    total: settings.steps,
-    start: step,
-    perStep: batchSize,
-    unit: "pairs",
-    columns: ["loss", "acc", "lr"],
-    logEvery: settings.logEvery,
-  });
-  const files = async () => {
-    const saved = { loader: loader.state(), updates: average.updates };
-    return {
-      ...await checkpointFiles({ model, optimizer, progress: saved }),
-      "average.safetensors": await tensorBytes(Object.entries(average.stateDict())),
-    };
-  };
-  let lines = step; // steps at the last line
+  let accuracy = 0;
   let fixed: [Tensor, Tensor] | undefined;
   for await (const [source, target] of loader) {
     if (settings.overfitBatch) fixed ??= [source!, target!];
-    const lr = noam(step, settings);
+    const lr = noam(run.step, settings);
     optimizer.paramGroups[0]!.lr = lr;
     trainStep(...fixed ?? [source!, target!]);
-    step++;
-    const last = step >= settings.steps || interrupt.requested;
-    if (last || step % settings.logEvery === 0) {
-      const [loss, acc] = Array.from(await sums.data(), (sum) => sum / (step - lines));
-      noGrad(() => sums.zero_());
-      lines = step;
-      if (Number.isNaN(loss)) {
-        throw new Error(`the loss is NaN at step ${step} (try a smaller --lr)`);
-      }
-      folder.log({ step, loss, acc, lr });
-      progress.update(step, { loss, acc, lr });
-    } else progress.update(step);
-    if (last || settings.evalEvery && step % settings.evalEvery === 0) {
+    await run.stepped(sums);
+    if (run.due(settings.logEvery)) {
+      const [loss, acc] = await run.means(sums) as [number, number];
+      run.log({ loss, acc, lr });
+    } else run.show();
+    if (run.due(settings.evalEvery)) {
       accuracy = right(test, await average.swap(() => evaluate(test)));
-      folder.log({ step, testAcc: accuracy });
-      progress.note(`held out     ${percent(accuracy)} exactly right`);
+      run.folder.log({ step: run.step, testAcc: accuracy });
+      run.note(`held out    ${percent(accuracy)} exactly right`);
     }
-    if (last || settings.saveEvery && step % settings.saveEvery === 0) {
-      const { path } = await folder.save(step, await files());
+    if (run.due(settings.saveEvery)) {
+      const { path } = await run.folder.save(run.step, await files());
       if (settings.dryRun) await loadCheckpoint(path, { model, optimizer });
     }
-    if (last) break;
+    if (run.over) break;
   }
-  progress.stop();
+  run.stop();
+  const { folder } = run;
   model.loadStateDict(average.stateDict());
   printReport(test, await evaluate(test));
   await drawAttention(model, folder);
   await folder.write("model.safetensors", await tensorBytes(Object.entries(model.stateDict())));
   await folder.write("curves.svg", curvesSvg(await folder.metrics()));
-  folder.close();
-  console.log(`run folder   ${folder.path}`);
-  if (interrupt.requested) {
-    console.log(`go on with   deno run -A models/translate.ts --resume ${folder.path}`);
-  }
-  checkExpectation(accuracy, settings.expect);
+  run.finish();
+  expectAtLeast("held-out accuracy", accuracy, settings.expect);
 }
 
 // --------------------------------------------------------------------------------- other commands
-
-function checkExpectation(accuracy: number, expect: number): void {
-  if (accuracy >= expect) return;
-  console.error(`${percent(accuracy)} of held-out pairs are right, --expect ${expect}`);
-  Deno.exitCode = 1;
-}
 
 async function openTrained(parsed: Parsed<Config>, name: string): Promise<[Transformer, Config]> {
   const { config: given } = parsed;
@@ -447,7 +423,7 @@ async function evalCommand(parsed: Parsed<Config>): Promise<void> {
   const test = spoken.heldOutPairs(settings.testItems, settings.seed);
   const answers = await evaluator(model, settings.beams)(test);
   printReport(test, answers);
-  checkExpectation(right(test, answers), settings.expect);
+  expectAtLeast("held-out accuracy", right(test, answers), settings.expect);
 }
 
 async function translate(parsed: Parsed<Config>): Promise<void> {

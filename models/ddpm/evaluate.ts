@@ -131,7 +131,7 @@ export async function evaluate(
   if (bpdImages > 0) {
     scores.bitsPerDimension = await bitsOf(model, asBatch(testImages, bpdImages), settings);
     const count = Math.min(bpdImages, testImages.length);
-    print(`bits/dim     ${scores.bitsPerDimension.toFixed(3)} of ${count} test images`);
+    print(`bits/dim    ${scores.bitsPerDimension.toFixed(3)} of ${count} test images`);
   }
   return scores;
 }
@@ -160,9 +160,9 @@ async function judgeSamples(
   const frechet = frechetDistance(statisticsOf(verdict.features), test);
   const frechetFloor = frechetDistance(train, test);
   const accuracy = (100 * promptedAccuracy).toFixed(1);
-  print(`prompted     ${accuracy} % of ${evalSamples} samples, painted in ${seconds.toFixed(1)} s`);
+  print(`prompted    ${accuracy} % of ${evalSamples} samples, painted in ${seconds.toFixed(1)} s`);
   print(
-    `Fréchet      ${frechet.toFixed(2)} to the test images, ` +
+    `Fréchet     ${frechet.toFixed(2)} to the test images, ` +
       `${frechetFloor.toFixed(2)} from training images`,
   );
   return { promptedAccuracy, frechet, frechetFloor };

@@ -148,7 +148,7 @@ export async function openJudge(
     return await Judge.open(classifier);
   } catch (error) {
     if (!(error instanceof UsageError) || required || expect > 0) throw error;
-    console.log(`no figures   ${error.message}`);
+    console.log(`no figures  ${error.message}`);
     return undefined;
   }
 }

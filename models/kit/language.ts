@@ -7,6 +7,7 @@ import { bitsPerCharacter, perplexity, type Tokenizer } from "@tensaurus/core/da
 import type { Describe } from "./config.ts";
 import type { Module } from "@tensaurus/core/nn";
 import { curvesSvg } from "./curves.ts";
+import { expectAtMost } from "./expect.ts";
 import { exists } from "./files.ts";
 import { type SampleOptions, type TokenGenerator, writeText } from "./generate.ts";
 import { standardOutput } from "./progress.ts";
@@ -110,13 +111,6 @@ export function lossText(loss: number, charactersPerToken: number): string {
   }  ${bits} bits per character`;
 }
 
-/** Says so, and ends the process with status 1, where a loss ended above what was expected. */
-export function checkLoss(loss: number, expect: number): void {
-  if (expect === 0 || loss <= expect) return;
-  console.error(`validation loss ${loss.toFixed(4)} is above --expect ${expect}`);
-  Deno.exitCode = 1;
-}
-
 /**
  * What a model in training writes by now.
  *
@@ -160,7 +154,7 @@ export async function finishRun(run: TrainingRun, outcome: Outcome): Promise<voi
   await folder.write("curves.svg", curvesSvg(await folder.metrics()));
   console.log(`best validation ${lossText(run.best, outcome.text.charactersPerToken)}`);
   run.finish();
-  checkLoss(run.best, outcome.expect);
+  expectAtMost("validation loss", run.best, outcome.expect);
 }
 
 /** Settings of {@linkcode warmupCosine}. */

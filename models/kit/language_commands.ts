@@ -9,6 +9,7 @@ import type { Tokenizer } from "@tensaurus/core/data";
 import type { Module } from "@tensaurus/core/nn";
 import { type Command, commandLine, type Parsed, resumeConfig, type Script } from "./config.ts";
 import { openDevice } from "./device.ts";
+import { expectAtMost } from "./expect.ts";
 import type { TokenGenerator } from "./generate.ts";
 import * as language from "./language.ts";
 import { type Checkpoint, findCheckpoint, savedConfig } from "./run_folder.ts";
@@ -116,5 +117,5 @@ async function evaluate<C extends LanguageSettings, M extends Module>(
   const text = await openText(settings, tokenizer);
   const loss = await parts.evaluator(model, text, settings)();
   console.log(`validation ${language.lossText(loss, text.charactersPerToken)}`);
-  language.checkLoss(loss, settings.expect);
+  expectAtMost("validation loss", loss, settings.expect);
 }

@@ -16,8 +16,6 @@ import type { Settings } from "./settings.ts";
 export interface RunSettings {
   /** Folder given by the user; empty for the next free one. */
   readonly out: string;
-  /** Steps in all. */
-  readonly steps: number;
   /** Steps between two lines. */
   readonly logEvery: number;
 }
@@ -36,12 +34,16 @@ export interface TrainingRunOptions {
   device: DeviceName;
   /** What is trained. */
   model: Module;
+  /** Steps in all. */
+  total: number;
   /** What one step handles, for the rate. */
   perStep: number;
   /** Unit of `perStep`. */
   unit: string;
   /** Quantities of a line, in order. */
   columns: readonly Column[];
+  /** What helps where the loss is NaN. @default {"try a smaller --lr"} */
+  remedy?: string;
 }
 
 /**
@@ -67,7 +69,7 @@ export class TrainingRun {
   best = Infinity;
   readonly #options: TrainingRunOptions;
   readonly #interrupt = new Interrupt();
-  readonly #progress: Progress;
+  #progress: Progress;
   readonly #first: number;
   readonly #began = performance.now();
   #step: number;
@@ -75,19 +77,11 @@ export class TrainingRun {
   #over: boolean;
 
   private constructor(options: TrainingRunOptions, folder: RunFolder) {
-    const { settings, checkpoint, perStep, unit, columns } = options;
     this.#options = options;
     this.folder = folder;
-    this.#step = this.#logged = this.#first = checkpoint?.step ?? 0;
-    this.#over = this.#step >= settings.steps;
-    this.#progress = new Progress({
-      total: settings.steps,
-      start: this.#step,
-      perStep,
-      unit,
-      columns,
-      logEvery: settings.logEvery,
-    });
+    this.#step = this.#logged = this.#first = options.checkpoint?.step ?? 0;
+    this.#over = this.#step >= options.total;
+    this.#progress = this.#progressTo(options.total);
   }
 
   /**
@@ -109,6 +103,29 @@ export class TrainingRun {
       folder: folder.path,
     }, settings);
     return new TrainingRun(options, folder);
+  }
+
+  #progressTo(total: number, label?: string): Progress {
+    const { perStep, unit, columns, settings } = this.#options;
+    const counted = { total, start: this.#step, perStep, unit, columns };
+    const { logEvery } = settings;
+    return new Progress({ ...counted, logEvery, ...label === undefined ? {} : { label } });
+  }
+
+  /**
+   * Begins a part of the run with lines of its own, such as an epoch.
+   *
+   * @param label Stands before the counter.
+   * @param total Steps at its end, from the beginning of the run.
+   */
+  part(label: string, total: number): void {
+    this.#progress.stop();
+    this.#progress = this.#progressTo(total, label);
+  }
+
+  /** Milliseconds per step of this part. */
+  get stepTime(): number {
+    return this.#progress.stepTime;
   }
 
   /** Steps done. */
@@ -133,11 +150,13 @@ export class TrainingRun {
    */
   async stepped(sums: Tensor): Promise<void> {
     this.#step++;
-    this.#over = this.#step >= this.#options.settings.steps || this.#interrupt.requested;
+    this.#over = this.#step >= this.#options.total || this.#interrupt.requested;
     if (this.#step !== this.#first + 1) return;
     await sums.data();
-    const seconds = ((performance.now() - this.#began) / 1000).toFixed(2);
-    this.note(`compiled    ${seconds} s to the end of the first step`);
+    const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(2);
+    this.note(
+      `first step  ${seconds(this.#began)} s with compiling, ${seconds(0)} s since the start`,
+    );
   }
 
   /**
@@ -161,7 +180,8 @@ export class TrainingRun {
    */
   log(values: StepValues & Readonly<Record<string, number>>, shown: StepValues = {}): void {
     if (Number.isNaN(values.loss)) {
-      throw new Error(`the loss is NaN at step ${this.#step} (try a smaller --lr)`);
+      const { remedy = "try a smaller --lr" } = this.#options;
+      throw new Error(`the loss is NaN at step ${this.#step} (${remedy})`);
     }
     this.folder.log({ step: this.#step, ...values });
     this.#progress.update(this.#step, { ...values, ...shown });

@@ -6,6 +6,7 @@ import { unreadKeys } from "../../models/kit/config.ts";
 import { encodePng } from "../../models/kit/picture.ts";
 import { parseMetrics } from "../../models/kit/run_folder.ts";
 import { script } from "../../models/cnn.ts";
+import { sources } from "./_script.ts";
 
 const SCRIPT = new URL("../../models/cnn.ts", import.meta.url).pathname;
 
@@ -46,7 +47,8 @@ Deno.test("Net has the course's 9,536,074 parameters", () => {
 
 Deno.test("cnn.ts reads every setting", async () => {
   // The preset is read by the command line itself.
-  assertEquals(unreadKeys(script.config, await Deno.readTextFile(SCRIPT)), ["preset"]);
+  const text = await sources("cnn.ts", "kit/run.ts");
+  assertEquals(unreadKeys(script.config, text), ["preset"]);
 });
 
 Deno.test("cnn.ts trains, reports and leaves a run folder", async () => {
@@ -115,7 +117,7 @@ Deno.test("cnn.ts stops cleanly at Ctrl-C and says how to go on", async () => {
   await child.stderr.cancel();
   assertEquals((await child.status).code, 0);
   assertStringIncludes(text, "test accuracy");
-  assertStringIncludes(text, `go on with   deno run -A models/cnn.ts --resume ${out}`);
+  assertStringIncludes(text, `go on with  deno run -A models/cnn.ts --resume ${out}`);
 });
 
 Deno.test("cnn.ts names the nearest option", async () => {

@@ -173,7 +173,7 @@ Deno.test("gpt.ts trains, evaluates, resumes bit for bit and writes text", async
     `--out=${folder}/whole`,
   );
   assertEquals(whole.code, 0, whole.stderr);
-  for (const part of ["device", "parameters", "compiled", "step 6/6", "best validation loss"]) {
+  for (const part of ["device", "parameters", "first step", "step 6/6", "best validation loss"]) {
     assertStringIncludes(whole.stdout, part);
   }
   // The schedule looks at the number of steps: an interrupted run of the same length goes on.
