@@ -56,6 +56,47 @@ class Surround {
   }
 }
 
+/** What {@linkcode Conv1d}, {@linkcode Conv2d} and {@linkcode Conv3d} have in common. */
+export abstract class ConvBase extends ConvolutionBase {
+  readonly #convolve: typeof conv2d;
+  readonly #options: ConvOptions;
+  readonly #surround: Surround;
+
+  /**
+   * Makes the module.
+   *
+   * @param name Name in messages.
+   * @param rank Number of spatial axes.
+   * @param convolve The operation.
+   * @param inChannels Channels of the input.
+   * @param outChannels Channels of the result.
+   * @param kernelSize Size of the window.
+   * @param options Stride, padding, dilation, groups, bias, padding mode.
+   */
+  constructor(
+    name: string,
+    rank: number,
+    convolve: typeof conv2d,
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Sizes,
+    options: ConvOptions,
+  ) {
+    super(name, rank, inChannels, outChannels, kernelSize, options, false);
+    this.#convolve = convolve;
+    this.#options = options;
+    this.#surround = new Surround(name, this.kernelSize, options);
+  }
+
+  /** The convolution. @throws {ShapeError} If the channels do not fit. */
+  forward(x: Tensor): Tensor {
+    const { stride, dilation } = this.#options;
+    const { weight, bias, groups } = this;
+    const [source, padding] = this.#surround.apply(x, this.#options.padding);
+    return this.#convolve(source, weight, { bias, stride, padding, dilation, groups });
+  }
+}
+
 /**
  * Convolution over 1 spatial axis, like `torch.nn.Conv1d`.
  *
@@ -71,10 +112,7 @@ class Surround {
  * assertEquals(conv.forward(zeros([2, 3, 5])).shape, [2, 4, 5]);
  * ```
  */
-export class Conv1d extends ConvolutionBase {
-  readonly #options: ConvOptions;
-  readonly #surround: Surround;
-
+export class Conv1d extends ConvBase {
   /**
    * Makes the module.
    *
@@ -90,17 +128,7 @@ export class Conv1d extends ConvolutionBase {
     kernelSize: Sizes,
     options: ConvOptions = {},
   ) {
-    super("Conv1d", 1, inChannels, outChannels, kernelSize, options, false);
-    this.#options = options;
-    this.#surround = new Surround("Conv1d", this.kernelSize, options);
-  }
-
-  /** The convolution. @throws {ShapeError} If the channels do not fit. */
-  forward(x: Tensor): Tensor {
-    const { stride, dilation } = this.#options;
-    const { weight, bias, groups } = this;
-    const [source, padding] = this.#surround.apply(x, this.#options.padding);
-    return conv1d(source, weight, { bias, stride, padding, dilation, groups });
+    super("Conv1d", 1, conv1d, inChannels, outChannels, kernelSize, options);
   }
 }
 
@@ -119,10 +147,7 @@ export class Conv1d extends ConvolutionBase {
  * assertEquals(conv.forward(zeros([2, 3, 5, 5])).shape, [2, 4, 5, 5]);
  * ```
  */
-export class Conv2d extends ConvolutionBase {
-  readonly #options: ConvOptions;
-  readonly #surround: Surround;
-
+export class Conv2d extends ConvBase {
   /**
    * Makes the module.
    *
@@ -138,17 +163,7 @@ export class Conv2d extends ConvolutionBase {
     kernelSize: Sizes,
     options: ConvOptions = {},
   ) {
-    super("Conv2d", 2, inChannels, outChannels, kernelSize, options, false);
-    this.#options = options;
-    this.#surround = new Surround("Conv2d", this.kernelSize, options);
-  }
-
-  /** The convolution. @throws {ShapeError} If the channels do not fit. */
-  forward(x: Tensor): Tensor {
-    const { stride, dilation } = this.#options;
-    const { weight, bias, groups } = this;
-    const [source, padding] = this.#surround.apply(x, this.#options.padding);
-    return conv2d(source, weight, { bias, stride, padding, dilation, groups });
+    super("Conv2d", 2, conv2d, inChannels, outChannels, kernelSize, options);
   }
 }
 
@@ -167,10 +182,7 @@ export class Conv2d extends ConvolutionBase {
  * assertEquals(conv.forward(zeros([2, 3, 5, 5, 5])).shape, [2, 4, 5, 5, 5]);
  * ```
  */
-export class Conv3d extends ConvolutionBase {
-  readonly #options: ConvOptions;
-  readonly #surround: Surround;
-
+export class Conv3d extends ConvBase {
   /**
    * Makes the module.
    *
@@ -186,16 +198,6 @@ export class Conv3d extends ConvolutionBase {
     kernelSize: Sizes,
     options: ConvOptions = {},
   ) {
-    super("Conv3d", 3, inChannels, outChannels, kernelSize, options, false);
-    this.#options = options;
-    this.#surround = new Surround("Conv3d", this.kernelSize, options);
-  }
-
-  /** The convolution. @throws {ShapeError} If the channels do not fit. */
-  forward(x: Tensor): Tensor {
-    const { stride, dilation } = this.#options;
-    const { weight, bias, groups } = this;
-    const [source, padding] = this.#surround.apply(x, this.#options.padding);
-    return conv3d(source, weight, { bias, stride, padding, dilation, groups });
+    super("Conv3d", 3, conv3d, inChannels, outChannels, kernelSize, options);
   }
 }

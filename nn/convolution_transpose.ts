@@ -15,40 +15,35 @@ export interface ConvTransposeOptions extends ConvolutionBaseOptions {
   dilation?: Sizes | undefined;
 }
 
-/**
- * Transposed convolution over 1 spatial axis, like `torch.nn.ConvTranspose1d`.
- *
- * Shapes: input `[N, inChannels, L]` or without `N`, weight `[inChannels, outChannels / groups, …kernelSize]`.
- *
- * @example
- * ```ts
- * import { zeros } from "@tensaurus/core";
- * import { ConvTranspose1d } from "@tensaurus/core/nn";
- * import { assertEquals } from "@std/assert";
- *
- * const conv = new ConvTranspose1d(3, 4, 2, { stride: 2 });
- * assertEquals(conv.forward(zeros([2, 3, 5])).shape, [2, 4, 10]);
- * ```
- */
-export class ConvTranspose1d extends ConvolutionBase {
+/** What {@linkcode ConvTranspose1d} and {@linkcode ConvTranspose2d} have in common. */
+export abstract class ConvTransposeBase extends ConvolutionBase {
+  readonly #name: string;
+  readonly #convolve: typeof convTranspose2d;
   readonly #options: ConvTransposeOptions;
 
   /**
    * Makes the module.
    *
+   * @param name Name in messages.
+   * @param rank Number of spatial axes.
+   * @param convolve The operation.
    * @param inChannels Channels of the input.
    * @param outChannels Channels of the result.
    * @param kernelSize Size of the window.
    * @param options Stride, padding, output padding, dilation, groups, bias.
-   * @throws {RangeError} If a size is not allowed, or `groups` does not divide the channels.
    */
   constructor(
+    name: string,
+    rank: number,
+    convolve: typeof convTranspose2d,
     inChannels: number,
     outChannels: number,
     kernelSize: Sizes,
-    options: ConvTransposeOptions = {},
+    options: ConvTransposeOptions,
   ) {
-    super("ConvTranspose1d", 1, inChannels, outChannels, kernelSize, options, true);
+    super(name, rank, inChannels, outChannels, kernelSize, options, true);
+    this.#name = name;
+    this.#convolve = convolve;
     this.#options = options;
   }
 
@@ -65,9 +60,44 @@ export class ConvTranspose1d extends ConvolutionBase {
     const { weight, bias, groups } = this;
     const outputPadding = outputSize === undefined
       ? this.#options.outputPadding
-      : paddingFor("ConvTranspose1d", x, this.kernelSize, this.#options, outputSize);
+      : paddingFor(this.#name, x, this.kernelSize, this.#options, outputSize);
     const options = { bias, stride, padding, outputPadding, dilation, groups };
-    return convTranspose1d(x, weight, options);
+    return this.#convolve(x, weight, options);
+  }
+}
+
+/**
+ * Transposed convolution over 1 spatial axis, like `torch.nn.ConvTranspose1d`.
+ *
+ * Shapes: input `[N, inChannels, L]` or without `N`, weight `[inChannels, outChannels / groups, …kernelSize]`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { ConvTranspose1d } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const conv = new ConvTranspose1d(3, 4, 2, { stride: 2 });
+ * assertEquals(conv.forward(zeros([2, 3, 5])).shape, [2, 4, 10]);
+ * ```
+ */
+export class ConvTranspose1d extends ConvTransposeBase {
+  /**
+   * Makes the module.
+   *
+   * @param inChannels Channels of the input.
+   * @param outChannels Channels of the result.
+   * @param kernelSize Size of the window.
+   * @param options Stride, padding, output padding, dilation, groups, bias.
+   * @throws {RangeError} If a size is not allowed, or `groups` does not divide the channels.
+   */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Sizes,
+    options: ConvTransposeOptions = {},
+  ) {
+    super("ConvTranspose1d", 1, convTranspose1d, inChannels, outChannels, kernelSize, options);
   }
 }
 
@@ -86,9 +116,7 @@ export class ConvTranspose1d extends ConvolutionBase {
  * assertEquals(conv.forward(zeros([2, 3, 5, 5])).shape, [2, 4, 10, 10]);
  * ```
  */
-export class ConvTranspose2d extends ConvolutionBase {
-  readonly #options: ConvTransposeOptions;
-
+export class ConvTranspose2d extends ConvTransposeBase {
   /**
    * Makes the module.
    *
@@ -104,26 +132,7 @@ export class ConvTranspose2d extends ConvolutionBase {
     kernelSize: Sizes,
     options: ConvTransposeOptions = {},
   ) {
-    super("ConvTranspose2d", 2, inChannels, outChannels, kernelSize, options, true);
-    this.#options = options;
-  }
-
-  /**
-   * The transposed convolution.
-   *
-   * @param x Input.
-   * @param outputSize Spatial sizes of the result, in place of `outputPadding`.
-   * @throws {ShapeError} If the channels do not fit.
-   * @throws {RangeError} If the input cannot give `outputSize`.
-   */
-  forward(x: Tensor, outputSize?: Sizes | undefined): Tensor {
-    const { stride, padding, dilation } = this.#options;
-    const { weight, bias, groups } = this;
-    const outputPadding = outputSize === undefined
-      ? this.#options.outputPadding
-      : paddingFor("ConvTranspose2d", x, this.kernelSize, this.#options, outputSize);
-    const options = { bias, stride, padding, outputPadding, dilation, groups };
-    return convTranspose2d(x, weight, options);
+    super("ConvTranspose2d", 2, convTranspose2d, inChannels, outChannels, kernelSize, options);
   }
 }
 

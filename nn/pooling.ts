@@ -3,11 +3,8 @@ import {
   avgPool2d,
   avgPool3d,
   type AvgPoolOptions,
-  maxPool1d,
   maxPool1dWithIndices,
-  maxPool2d,
   maxPool2dWithIndices,
-  maxPool3d,
   maxPool3dWithIndices,
   type Sizes,
   type Tensor,
@@ -27,6 +24,63 @@ export interface MaxPoolOptions {
   ceilMode?: boolean | undefined;
 }
 
+/** What {@linkcode MaxPool1d}, {@linkcode MaxPool2d} and {@linkcode MaxPool3d} have in common. */
+export abstract class MaxPoolBase extends Module {
+  readonly #pool: typeof maxPool2dWithIndices;
+  readonly #kernelSize: Sizes;
+  readonly #options: MaxPoolOptions;
+
+  /**
+   * Makes the module.
+   *
+   * @param pool The operation.
+   * @param kernelSize Size of the window.
+   * @param options Stride, padding, dilation, rounding.
+   */
+  constructor(pool: typeof maxPool2dWithIndices, kernelSize: Sizes, options: MaxPoolOptions) {
+    super();
+    this.#pool = pool;
+    this.#kernelSize = kernelSize;
+    this.#options = options;
+  }
+
+  /** The largest elements. @throws {ShapeError} If a window is larger than the input. */
+  forward(x: Tensor): Tensor {
+    return this.forwardWithIndices(x).values;
+  }
+
+  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
+  forwardWithIndices(x: Tensor): ValuesAndIndices {
+    return this.#pool(x, this.#kernelSize, this.#options);
+  }
+}
+
+/** What {@linkcode AvgPool1d}, {@linkcode AvgPool2d} and {@linkcode AvgPool3d} have in common. */
+export abstract class AvgPoolBase extends Module {
+  readonly #pool: typeof avgPool2d;
+  readonly #kernelSize: Sizes;
+  readonly #options: AvgPoolOptions;
+
+  /**
+   * Makes the module.
+   *
+   * @param pool The operation.
+   * @param kernelSize Size of the window.
+   * @param options Stride, padding, rounding, divisor.
+   */
+  constructor(pool: typeof avgPool2d, kernelSize: Sizes, options: AvgPoolOptions) {
+    super();
+    this.#pool = pool;
+    this.#kernelSize = kernelSize;
+    this.#options = options;
+  }
+
+  /** The means. @throws {ShapeError} If a window is larger than the input. */
+  forward(x: Tensor): Tensor {
+    return this.#pool(x, this.#kernelSize, this.#options);
+  }
+}
+
 /**
  * Largest element of windows over 1 spatial axis, like `torch.nn.MaxPool1d`.
  *
@@ -39,10 +93,7 @@ export interface MaxPoolOptions {
  * assertEquals(new MaxPool1d(2).forward(zeros([1, 3, 4])).shape, [1, 3, 2]);
  * ```
  */
-export class MaxPool1d extends Module {
-  readonly #kernelSize: Sizes;
-  readonly #options: MaxPoolOptions;
-
+export class MaxPool1d extends MaxPoolBase {
   /**
    * Makes the module.
    *
@@ -50,19 +101,7 @@ export class MaxPool1d extends Module {
    * @param options Stride, padding, dilation, rounding.
    */
   constructor(kernelSize: Sizes, options: MaxPoolOptions = {}) {
-    super();
-    this.#kernelSize = kernelSize;
-    this.#options = options;
-  }
-
-  /** The largest elements. @throws {ShapeError} If a window is larger than the input. */
-  forward(x: Tensor): Tensor {
-    return maxPool1d(x, this.#kernelSize, this.#options);
-  }
-
-  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
-  forwardWithIndices(x: Tensor): ValuesAndIndices {
-    return maxPool1dWithIndices(x, this.#kernelSize, this.#options);
+    super(maxPool1dWithIndices, kernelSize, options);
   }
 }
 
@@ -78,10 +117,7 @@ export class MaxPool1d extends Module {
  * assertEquals(new MaxPool2d(2).forward(zeros([1, 3, 4, 4])).shape, [1, 3, 2, 2]);
  * ```
  */
-export class MaxPool2d extends Module {
-  readonly #kernelSize: Sizes;
-  readonly #options: MaxPoolOptions;
-
+export class MaxPool2d extends MaxPoolBase {
   /**
    * Makes the module.
    *
@@ -89,19 +125,7 @@ export class MaxPool2d extends Module {
    * @param options Stride, padding, dilation, rounding.
    */
   constructor(kernelSize: Sizes, options: MaxPoolOptions = {}) {
-    super();
-    this.#kernelSize = kernelSize;
-    this.#options = options;
-  }
-
-  /** The largest elements. @throws {ShapeError} If a window is larger than the input. */
-  forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.#kernelSize, this.#options);
-  }
-
-  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
-  forwardWithIndices(x: Tensor): ValuesAndIndices {
-    return maxPool2dWithIndices(x, this.#kernelSize, this.#options);
+    super(maxPool2dWithIndices, kernelSize, options);
   }
 }
 
@@ -117,10 +141,7 @@ export class MaxPool2d extends Module {
  * assertEquals(new MaxPool3d(2).forward(zeros([1, 3, 4, 4, 4])).shape, [1, 3, 2, 2, 2]);
  * ```
  */
-export class MaxPool3d extends Module {
-  readonly #kernelSize: Sizes;
-  readonly #options: MaxPoolOptions;
-
+export class MaxPool3d extends MaxPoolBase {
   /**
    * Makes the module.
    *
@@ -128,19 +149,7 @@ export class MaxPool3d extends Module {
    * @param options Stride, padding, dilation, rounding.
    */
   constructor(kernelSize: Sizes, options: MaxPoolOptions = {}) {
-    super();
-    this.#kernelSize = kernelSize;
-    this.#options = options;
-  }
-
-  /** The largest elements. @throws {ShapeError} If a window is larger than the input. */
-  forward(x: Tensor): Tensor {
-    return maxPool3d(x, this.#kernelSize, this.#options);
-  }
-
-  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
-  forwardWithIndices(x: Tensor): ValuesAndIndices {
-    return maxPool3dWithIndices(x, this.#kernelSize, this.#options);
+    super(maxPool3dWithIndices, kernelSize, options);
   }
 }
 
@@ -156,10 +165,7 @@ export class MaxPool3d extends Module {
  * assertEquals(new AvgPool1d(2).forward(zeros([1, 3, 4])).shape, [1, 3, 2]);
  * ```
  */
-export class AvgPool1d extends Module {
-  readonly #kernelSize: Sizes;
-  readonly #options: AvgPoolOptions;
-
+export class AvgPool1d extends AvgPoolBase {
   /**
    * Makes the module.
    *
@@ -167,14 +173,7 @@ export class AvgPool1d extends Module {
    * @param options Stride, padding, rounding, divisor.
    */
   constructor(kernelSize: Sizes, options: AvgPoolOptions = {}) {
-    super();
-    this.#kernelSize = kernelSize;
-    this.#options = options;
-  }
-
-  /** The means. @throws {ShapeError} If a window is larger than the input. */
-  forward(x: Tensor): Tensor {
-    return avgPool1d(x, this.#kernelSize, this.#options);
+    super(avgPool1d, kernelSize, options);
   }
 }
 
@@ -190,10 +189,7 @@ export class AvgPool1d extends Module {
  * assertEquals(new AvgPool2d(2).forward(zeros([1, 3, 4, 4])).shape, [1, 3, 2, 2]);
  * ```
  */
-export class AvgPool2d extends Module {
-  readonly #kernelSize: Sizes;
-  readonly #options: AvgPoolOptions;
-
+export class AvgPool2d extends AvgPoolBase {
   /**
    * Makes the module.
    *
@@ -201,14 +197,7 @@ export class AvgPool2d extends Module {
    * @param options Stride, padding, rounding, divisor.
    */
   constructor(kernelSize: Sizes, options: AvgPoolOptions = {}) {
-    super();
-    this.#kernelSize = kernelSize;
-    this.#options = options;
-  }
-
-  /** The means. @throws {ShapeError} If a window is larger than the input. */
-  forward(x: Tensor): Tensor {
-    return avgPool2d(x, this.#kernelSize, this.#options);
+    super(avgPool2d, kernelSize, options);
   }
 }
 
@@ -224,10 +213,7 @@ export class AvgPool2d extends Module {
  * assertEquals(new AvgPool3d(2).forward(zeros([1, 3, 4, 4, 4])).shape, [1, 3, 2, 2, 2]);
  * ```
  */
-export class AvgPool3d extends Module {
-  readonly #kernelSize: Sizes;
-  readonly #options: AvgPoolOptions;
-
+export class AvgPool3d extends AvgPoolBase {
   /**
    * Makes the module.
    *
@@ -235,13 +221,6 @@ export class AvgPool3d extends Module {
    * @param options Stride, padding, rounding, divisor.
    */
   constructor(kernelSize: Sizes, options: AvgPoolOptions = {}) {
-    super();
-    this.#kernelSize = kernelSize;
-    this.#options = options;
-  }
-
-  /** The means. @throws {ShapeError} If a window is larger than the input. */
-  forward(x: Tensor): Tensor {
-    return avgPool3d(x, this.#kernelSize, this.#options);
+    super(avgPool3d, kernelSize, options);
   }
 }

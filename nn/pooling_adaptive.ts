@@ -2,17 +2,71 @@ import {
   adaptiveAvgPool1d,
   adaptiveAvgPool2d,
   adaptiveAvgPool3d,
-  adaptiveMaxPool1d,
   adaptiveMaxPool1dWithIndices,
-  adaptiveMaxPool2d,
   adaptiveMaxPool2dWithIndices,
-  adaptiveMaxPool3d,
   adaptiveMaxPool3dWithIndices,
   type AdaptiveSizes,
   type Tensor,
   type ValuesAndIndices,
 } from "../ops/mod.ts";
 import { Module } from "./module.ts";
+
+/**
+ * What {@linkcode AdaptiveAvgPool1d}, {@linkcode AdaptiveAvgPool2d} and {@linkcode AdaptiveAvgPool3d} have in
+ * common.
+ */
+export abstract class AdaptiveAvgPoolBase extends Module {
+  readonly #pool: typeof adaptiveAvgPool2d;
+  readonly #outputSize: AdaptiveSizes;
+
+  /**
+   * Makes the module.
+   *
+   * @param pool The operation.
+   * @param outputSize Spatial sizes of the result; null keeps that of the input.
+   */
+  constructor(pool: typeof adaptiveAvgPool2d, outputSize: AdaptiveSizes) {
+    super();
+    this.#pool = pool;
+    this.#outputSize = outputSize;
+  }
+
+  /** The means. */
+  forward(x: Tensor): Tensor {
+    return this.#pool(x, this.#outputSize);
+  }
+}
+
+/**
+ * What {@linkcode AdaptiveMaxPool1d}, {@linkcode AdaptiveMaxPool2d} and {@linkcode AdaptiveMaxPool3d} have in
+ * common.
+ */
+export abstract class AdaptiveMaxPoolBase extends Module {
+  readonly #pool: typeof adaptiveMaxPool2dWithIndices;
+  readonly #outputSize: AdaptiveSizes;
+
+  /**
+   * Makes the module.
+   *
+   * @param pool The operation.
+   * @param outputSize Spatial sizes of the result; null keeps that of the input.
+   */
+  constructor(pool: typeof adaptiveMaxPool2dWithIndices, outputSize: AdaptiveSizes) {
+    super();
+    this.#pool = pool;
+    this.#outputSize = outputSize;
+  }
+
+  /** The largest elements. */
+  forward(x: Tensor): Tensor {
+    return this.forwardWithIndices(x).values;
+  }
+
+  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
+  forwardWithIndices(x: Tensor): ValuesAndIndices {
+    return this.#pool(x, this.#outputSize);
+  }
+}
 
 /**
  * Mean of windows chosen for the size of the result, over 1 spatial axis; like
@@ -27,22 +81,14 @@ import { Module } from "./module.ts";
  * assertEquals(new AdaptiveAvgPool1d(2).forward(zeros([1, 3, 5])).shape, [1, 3, 2]);
  * ```
  */
-export class AdaptiveAvgPool1d extends Module {
-  readonly #outputSize: AdaptiveSizes;
-
+export class AdaptiveAvgPool1d extends AdaptiveAvgPoolBase {
   /**
    * Makes the module.
    *
    * @param outputSize Spatial sizes of the result; null keeps that of the input.
    */
   constructor(outputSize: AdaptiveSizes) {
-    super();
-    this.#outputSize = outputSize;
-  }
-
-  /** The means. */
-  forward(x: Tensor): Tensor {
-    return adaptiveAvgPool1d(x, this.#outputSize);
+    super(adaptiveAvgPool1d, outputSize);
   }
 }
 
@@ -59,22 +105,14 @@ export class AdaptiveAvgPool1d extends Module {
  * assertEquals(new AdaptiveAvgPool2d(2).forward(zeros([1, 3, 5, 5])).shape, [1, 3, 2, 2]);
  * ```
  */
-export class AdaptiveAvgPool2d extends Module {
-  readonly #outputSize: AdaptiveSizes;
-
+export class AdaptiveAvgPool2d extends AdaptiveAvgPoolBase {
   /**
    * Makes the module.
    *
    * @param outputSize Spatial sizes of the result; null keeps that of the input.
    */
   constructor(outputSize: AdaptiveSizes) {
-    super();
-    this.#outputSize = outputSize;
-  }
-
-  /** The means. */
-  forward(x: Tensor): Tensor {
-    return adaptiveAvgPool2d(x, this.#outputSize);
+    super(adaptiveAvgPool2d, outputSize);
   }
 }
 
@@ -91,22 +129,14 @@ export class AdaptiveAvgPool2d extends Module {
  * assertEquals(new AdaptiveAvgPool3d(2).forward(zeros([1, 3, 5, 5, 5])).shape, [1, 3, 2, 2, 2]);
  * ```
  */
-export class AdaptiveAvgPool3d extends Module {
-  readonly #outputSize: AdaptiveSizes;
-
+export class AdaptiveAvgPool3d extends AdaptiveAvgPoolBase {
   /**
    * Makes the module.
    *
    * @param outputSize Spatial sizes of the result; null keeps that of the input.
    */
   constructor(outputSize: AdaptiveSizes) {
-    super();
-    this.#outputSize = outputSize;
-  }
-
-  /** The means. */
-  forward(x: Tensor): Tensor {
-    return adaptiveAvgPool3d(x, this.#outputSize);
+    super(adaptiveAvgPool3d, outputSize);
   }
 }
 
@@ -123,27 +153,14 @@ export class AdaptiveAvgPool3d extends Module {
  * assertEquals(new AdaptiveMaxPool1d(2).forward(zeros([1, 3, 5])).shape, [1, 3, 2]);
  * ```
  */
-export class AdaptiveMaxPool1d extends Module {
-  readonly #outputSize: AdaptiveSizes;
-
+export class AdaptiveMaxPool1d extends AdaptiveMaxPoolBase {
   /**
    * Makes the module.
    *
    * @param outputSize Spatial sizes of the result; null keeps that of the input.
    */
   constructor(outputSize: AdaptiveSizes) {
-    super();
-    this.#outputSize = outputSize;
-  }
-
-  /** The largest elements. */
-  forward(x: Tensor): Tensor {
-    return adaptiveMaxPool1d(x, this.#outputSize);
-  }
-
-  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
-  forwardWithIndices(x: Tensor): ValuesAndIndices {
-    return adaptiveMaxPool1dWithIndices(x, this.#outputSize);
+    super(adaptiveMaxPool1dWithIndices, outputSize);
   }
 }
 
@@ -160,27 +177,14 @@ export class AdaptiveMaxPool1d extends Module {
  * assertEquals(new AdaptiveMaxPool2d(2).forward(zeros([1, 3, 5, 5])).shape, [1, 3, 2, 2]);
  * ```
  */
-export class AdaptiveMaxPool2d extends Module {
-  readonly #outputSize: AdaptiveSizes;
-
+export class AdaptiveMaxPool2d extends AdaptiveMaxPoolBase {
   /**
    * Makes the module.
    *
    * @param outputSize Spatial sizes of the result; null keeps that of the input.
    */
   constructor(outputSize: AdaptiveSizes) {
-    super();
-    this.#outputSize = outputSize;
-  }
-
-  /** The largest elements. */
-  forward(x: Tensor): Tensor {
-    return adaptiveMaxPool2d(x, this.#outputSize);
-  }
-
-  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
-  forwardWithIndices(x: Tensor): ValuesAndIndices {
-    return adaptiveMaxPool2dWithIndices(x, this.#outputSize);
+    super(adaptiveMaxPool2dWithIndices, outputSize);
   }
 }
 
@@ -197,26 +201,13 @@ export class AdaptiveMaxPool2d extends Module {
  * assertEquals(new AdaptiveMaxPool3d(2).forward(zeros([1, 3, 5, 5, 5])).shape, [1, 3, 2, 2, 2]);
  * ```
  */
-export class AdaptiveMaxPool3d extends Module {
-  readonly #outputSize: AdaptiveSizes;
-
+export class AdaptiveMaxPool3d extends AdaptiveMaxPoolBase {
   /**
    * Makes the module.
    *
    * @param outputSize Spatial sizes of the result; null keeps that of the input.
    */
   constructor(outputSize: AdaptiveSizes) {
-    super();
-    this.#outputSize = outputSize;
-  }
-
-  /** The largest elements. */
-  forward(x: Tensor): Tensor {
-    return adaptiveMaxPool3d(x, this.#outputSize);
-  }
-
-  /** The largest elements and their positions, flat over the spatial axes (`return_indices`). */
-  forwardWithIndices(x: Tensor): ValuesAndIndices {
-    return adaptiveMaxPool3dWithIndices(x, this.#outputSize);
+    super(adaptiveMaxPool3dWithIndices, outputSize);
   }
 }
