@@ -12,16 +12,36 @@ export function withDefaults<S extends OptimizerSettings>(
   return { ...defaults, ...Object.fromEntries(given) };
 }
 
-/** Refuses a negative setting. */
-export function checkSetting(optimizer: string, name: string, value: number): void {
-  if (!(value >= 0)) throw rangeError(optimizer, `${name} ${value} is not at least 0`);
+/** Refuses settings below 0; of a list each. */
+export function checkNotNegative<S>(
+  optimizer: string,
+  settings: S,
+  names: readonly (keyof S & string)[],
+): void {
+  for (const [name, value] of valuesOf(settings, names)) {
+    if (!(value >= 0)) throw rangeError(optimizer, `${name} ${value} is not at least 0`);
+  }
 }
 
-/** Refuses a decay rate outside [0, 1). */
-export function checkBeta(optimizer: string, name: string, value: number): void {
-  if (!(value >= 0 && value < 1)) {
+/** Refuses decay rates outside [0, 1); of a list each. */
+export function checkRates<S>(
+  optimizer: string,
+  settings: S,
+  names: readonly (keyof S & string)[],
+): void {
+  for (const [name, value] of valuesOf(settings, names)) {
+    if (value >= 0 && value < 1) continue;
     throw rangeError(optimizer, `${name} ${value} is not at least 0 and below 1`);
   }
+}
+
+/** Numbers by name: `eps`, `betas[0]`. */
+function valuesOf<S>(settings: S, names: readonly (keyof S & string)[]): [string, number][] {
+  return names.flatMap((name): [string, number][] => {
+    const value = settings[name];
+    if (!Array.isArray(value)) return [[name, value as number]];
+    return value.map((item: number, i): [string, number] => [`${name}[${i}]`, item]);
+  });
 }
 
 /** The gradient, turned around where the optimizer goes up. */

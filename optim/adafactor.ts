@@ -7,7 +7,7 @@ import {
   type StatePlan,
   type Updated,
 } from "./optimizer.ts";
-import { blend, checkSetting, signed, withDefaults } from "./_rules.ts";
+import { blend, checkNotNegative, signed, withDefaults } from "./_rules.ts";
 
 /** Settings of {@linkcode Adafactor}. */
 export interface AdafactorSettings {
@@ -71,8 +71,7 @@ export class Adafactor extends Optimizer<AdafactorSettings> {
   /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<AdafactorSettings>): void {
     super.check(group);
-    checkSetting("Adafactor", "weightDecay", group.weightDecay);
-    checkSetting("Adafactor", "d", group.d);
+    checkNotNegative(this.name, group, ["weightDecay", "d"]);
   }
 
   /** What is kept for each parameter. */

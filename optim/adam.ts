@@ -10,8 +10,8 @@ import {
 import {
   biasCorrection,
   blend,
-  checkBeta,
-  checkSetting,
+  checkNotNegative,
+  checkRates,
   decayed,
   shrunk,
   signed,
@@ -34,6 +34,25 @@ export interface AdamSettings {
   maximize: boolean;
 }
 
+/** What {@linkcode Adam} and {@linkcode AdamW} have in common: all but where the weights decay. */
+export abstract class AdamBase extends Optimizer<AdamSettings> {
+  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
+  override check(group: Readonly<AdamSettings>): void {
+    super.check(group);
+    checkRates(this.name, group, ["betas"]);
+    checkNotNegative(this.name, group, ["eps", "weightDecay"]);
+  }
+
+  /** What is kept for each parameter. */
+  override keeps({ amsgrad }: Readonly<AdamSettings>): StatePlan {
+    const arrays = { exp_avg: 0, exp_avg_sq: 0 };
+    return {
+      counters: { step: 0 },
+      arrays: amsgrad ? { ...arrays, max_exp_avg_sq: 0 } : arrays,
+    };
+  }
+}
+
 /**
  * Adam (Kingma and Ba 2015), like `torch.optim.Adam`; `weightDecay` is part of the gradient.
  *
@@ -50,7 +69,7 @@ export interface AdamSettings {
  * assert(await w.item() < 2);
  * ```
  */
-export class Adam extends Optimizer<AdamSettings> {
+export class Adam extends AdamBase {
   /**
    * Makes the optimizer.
    *
@@ -76,20 +95,6 @@ export class Adam extends Optimizer<AdamSettings> {
     );
   }
 
-  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
-  override check(group: Readonly<AdamSettings>): void {
-    super.check(group);
-    checkBeta("Adam", "betas[0]", group.betas[0]);
-    checkBeta("Adam", "betas[1]", group.betas[1]);
-    checkSetting("Adam", "eps", group.eps);
-    checkSetting("Adam", "weightDecay", group.weightDecay);
-  }
-
-  /** What is kept for each parameter. */
-  override keeps({ amsgrad }: Readonly<AdamSettings>): StatePlan {
-    return adamState(amsgrad);
-  }
-
   /** The update rule. */
   override rule(x: RuleInput<AdamSettings>): Updated {
     return adamStep(x, x.p, decayed(x, signed(x)));
@@ -97,19 +102,9 @@ export class Adam extends Optimizer<AdamSettings> {
 }
 
 /** Settings of {@linkcode AdamW}. */
-export interface AdamWSettings {
-  /** Learning rate. @default 0.001 */
-  lr: number;
-  /** Decay rates of the averages of the gradient and of its square. @default [0.9, 0.999] */
-  betas: readonly [number, number];
-  /** Added to denominators. @default 1e-8 */
-  eps: number;
+export interface AdamWSettings extends AdamSettings {
   /** Share of `lr` by which parameters shrink at each step. @default 0.01 */
   weightDecay: number;
-  /** Use the highest second moment so far. @default false */
-  amsgrad: boolean;
-  /** Go up instead of down. @default false */
-  maximize: boolean;
 }
 
 /**
@@ -128,7 +123,7 @@ export interface AdamWSettings {
  * assert(await w.item() < 2);
  * ```
  */
-export class AdamW extends Optimizer<AdamWSettings> {
+export class AdamW extends AdamBase {
   /**
    * Makes the optimizer.
    *
@@ -154,32 +149,10 @@ export class AdamW extends Optimizer<AdamWSettings> {
     );
   }
 
-  /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
-  override check(group: Readonly<AdamWSettings>): void {
-    super.check(group);
-    checkBeta("AdamW", "betas[0]", group.betas[0]);
-    checkBeta("AdamW", "betas[1]", group.betas[1]);
-    checkSetting("AdamW", "eps", group.eps);
-    checkSetting("AdamW", "weightDecay", group.weightDecay);
-  }
-
-  /** What is kept for each parameter. */
-  override keeps({ amsgrad }: Readonly<AdamWSettings>): StatePlan {
-    return adamState(amsgrad);
-  }
-
   /** The update rule. */
-  override rule(x: RuleInput<AdamWSettings>): Updated {
+  override rule(x: RuleInput<AdamSettings>): Updated {
     return adamStep(x, shrunk(x), signed(x));
   }
-}
-
-function adamState(amsgrad: boolean): StatePlan {
-  const arrays = { exp_avg: 0, exp_avg_sq: 0 };
-  return {
-    counters: { step: 0 },
-    arrays: amsgrad ? { ...arrays, max_exp_avg_sq: 0 } : arrays,
-  };
 }
 
 /** Both averages and the step along their corrected quotient, for Adam and AdamW. */

@@ -10,8 +10,8 @@ import {
 import {
   biasCorrection,
   blend,
-  checkBeta,
-  checkSetting,
+  checkNotNegative,
+  checkRates,
   decayed,
   shrunk,
   signed,
@@ -76,10 +76,8 @@ export class Adamax extends Optimizer<AdamaxSettings> {
   /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<AdamaxSettings>): void {
     super.check(group);
-    checkBeta("Adamax", "betas[0]", group.betas[0]);
-    checkBeta("Adamax", "betas[1]", group.betas[1]);
-    checkSetting("Adamax", "eps", group.eps);
-    checkSetting("Adamax", "weightDecay", group.weightDecay);
+    checkRates(this.name, group, ["betas"]);
+    checkNotNegative(this.name, group, ["eps", "weightDecay"]);
   }
 
   /** What is kept for each parameter. */
@@ -167,11 +165,8 @@ export class NAdam extends Optimizer<NAdamSettings> {
   /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<NAdamSettings>): void {
     super.check(group);
-    checkBeta("NAdam", "betas[0]", group.betas[0]);
-    checkBeta("NAdam", "betas[1]", group.betas[1]);
-    checkSetting("NAdam", "eps", group.eps);
-    checkSetting("NAdam", "weightDecay", group.weightDecay);
-    checkSetting("NAdam", "momentumDecay", group.momentumDecay);
+    checkRates(this.name, group, ["betas"]);
+    checkNotNegative(this.name, group, ["eps", "weightDecay", "momentumDecay"]);
   }
 
   /** What is kept for each parameter. */
@@ -266,10 +261,8 @@ export class RAdam extends Optimizer<RAdamSettings> {
   /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<RAdamSettings>): void {
     super.check(group);
-    checkBeta("RAdam", "betas[0]", group.betas[0]);
-    checkBeta("RAdam", "betas[1]", group.betas[1]);
-    checkSetting("RAdam", "eps", group.eps);
-    checkSetting("RAdam", "weightDecay", group.weightDecay);
+    checkRates(this.name, group, ["betas"]);
+    checkNotNegative(this.name, group, ["eps", "weightDecay"]);
   }
 
   /** What is kept for each parameter. */

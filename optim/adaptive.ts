@@ -7,7 +7,7 @@ import {
   type StatePlan,
   type Updated,
 } from "./optimizer.ts";
-import { blend, checkBeta, checkSetting, decayed, signed, withDefaults } from "./_rules.ts";
+import { blend, checkNotNegative, checkRates, decayed, signed, withDefaults } from "./_rules.ts";
 
 /** Settings of {@linkcode RMSprop}. */
 export interface RMSpropSettings {
@@ -73,10 +73,8 @@ export class RMSprop extends Optimizer<RMSpropSettings> {
   /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<RMSpropSettings>): void {
     super.check(group);
-    checkBeta("RMSprop", "alpha", group.alpha);
-    checkSetting("RMSprop", "eps", group.eps);
-    checkSetting("RMSprop", "weightDecay", group.weightDecay);
-    checkSetting("RMSprop", "momentum", group.momentum);
+    checkRates(this.name, group, ["alpha"]);
+    checkNotNegative(this.name, group, ["eps", "weightDecay", "momentum"]);
   }
 
   /** What is kept for each parameter. */
@@ -169,10 +167,12 @@ export class Adagrad extends Optimizer<AdagradSettings> {
   /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<AdagradSettings>): void {
     super.check(group);
-    checkSetting("Adagrad", "lrDecay", group.lrDecay);
-    checkSetting("Adagrad", "weightDecay", group.weightDecay);
-    checkSetting("Adagrad", "initialAccumulatorValue", group.initialAccumulatorValue);
-    checkSetting("Adagrad", "eps", group.eps);
+    checkNotNegative(this.name, group, [
+      "lrDecay",
+      "weightDecay",
+      "initialAccumulatorValue",
+      "eps",
+    ]);
   }
 
   /** What is kept for each parameter. */
@@ -252,9 +252,8 @@ export class Adadelta extends Optimizer<AdadeltaSettings> {
   /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<AdadeltaSettings>): void {
     super.check(group);
-    checkBeta("Adadelta", "rho", group.rho);
-    checkSetting("Adadelta", "eps", group.eps);
-    checkSetting("Adadelta", "weightDecay", group.weightDecay);
+    checkRates(this.name, group, ["rho"]);
+    checkNotNegative(this.name, group, ["eps", "weightDecay"]);
   }
 
   /** What is kept for each parameter. */

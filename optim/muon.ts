@@ -9,7 +9,7 @@ import {
   type StatePlan,
   type Updated,
 } from "./optimizer.ts";
-import { blend, checkSetting, shrunk, withDefaults } from "./_rules.ts";
+import { blend, checkNotNegative, shrunk, withDefaults } from "./_rules.ts";
 
 /** How {@linkcode Muon} scales the learning rate with the shape of a matrix. */
 export type MuonScaling = "original" | "matchRmsAdamw";
@@ -82,8 +82,7 @@ export class Muon extends Optimizer<MuonSettings> {
   /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<MuonSettings> & { params?: readonly Tensor[] }): void {
     super.check(group);
-    checkSetting("Muon", "momentum", group.momentum);
-    checkSetting("Muon", "weightDecay", group.weightDecay);
+    checkNotNegative(this.name, group, ["momentum", "weightDecay"]);
     for (const { shape } of group.params ?? []) {
       if (shape.length !== 2) {
         throw rangeError("Muon", "only matrices can be orthogonalized", { parameter: shape });

@@ -107,6 +107,11 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
     else this.addParamGroup({ params: list as Tensor[] } as { params: Tensor[] } & Options<S>);
   }
 
+  /** Name in messages. */
+  protected get name(): string {
+    return this.#name;
+  }
+
   /** What is kept for the parameters of a group. */
   abstract keeps(group: Readonly<S>): StatePlan;
 

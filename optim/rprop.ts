@@ -8,7 +8,7 @@ import {
   type StatePlan,
   type Updated,
 } from "./optimizer.ts";
-import { blend, checkSetting, decayed, signed, withDefaults } from "./_rules.ts";
+import { blend, checkNotNegative, decayed, signed, withDefaults } from "./_rules.ts";
 
 /** Settings of {@linkcode Rprop}. */
 export interface RpropSettings {
@@ -158,7 +158,7 @@ export class ASGD extends Optimizer<ASGDSettings> {
   /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<ASGDSettings>): void {
     super.check(group);
-    checkSetting("ASGD", "weightDecay", group.weightDecay);
+    checkNotNegative(this.name, group, ["weightDecay"]);
   }
 
   /** What is kept for each parameter. */

@@ -8,7 +8,7 @@ import {
   type StatePlan,
   type Updated,
 } from "./optimizer.ts";
-import { checkSetting, decayed, signed, withDefaults } from "./_rules.ts";
+import { checkNotNegative, decayed, signed, withDefaults } from "./_rules.ts";
 
 /** Settings of {@linkcode SGD}. */
 export interface SGDSettings {
@@ -68,8 +68,7 @@ export class SGD extends Optimizer<SGDSettings> {
   /** Checks the settings of a group. @throws {RangeError} If one is not allowed. */
   override check(group: Readonly<SGDSettings>): void {
     super.check(group);
-    checkSetting("SGD", "momentum", group.momentum);
-    checkSetting("SGD", "weightDecay", group.weightDecay);
+    checkNotNegative(this.name, group, ["momentum", "weightDecay"]);
     if (group.nesterov && (group.momentum <= 0 || group.dampening !== 0)) {
       throw rangeError(
         "SGD",
