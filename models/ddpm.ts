@@ -24,7 +24,7 @@
  * ```
  *
  * The parts: ddpm/schedule.ts (β and what follows), ddpm/diffusion.ts (forward process, losses,
- * likelihood), ddpm/samplers.ts, ddpm/unet.ts, ddpm/prompts.ts and ddpm/text.ts.
+ * likelihood), ddpm/sampler_rows.ts and ddpm/samplers.ts, ddpm/unet.ts, ddpm/prompts.ts and ddpm/text.ts.
  *
  * @module
  */

@@ -7,6 +7,7 @@ import { Generator as RandomGenerator, noGrad, randn, type Tensor, tensor } from
 import { fromPlanes, type Picture } from "../kit/picture.ts";
 import type { Diffusion } from "./diffusion.ts";
 import type { Prompts } from "./prompts.ts";
+import { type SamplerName, type SamplerRow, samplerRows } from "./sampler_rows.ts";
 import {
   type Conditions,
   type Denoised,
@@ -14,9 +15,6 @@ import {
   mixOutputs,
   repeatBatch,
   Sampler,
-  type SamplerName,
-  type SamplerRow,
-  samplerRows,
   type Threshold,
 } from "./samplers.ts";
 import type { PromptEncoder } from "./text.ts";

@@ -5,7 +5,8 @@
  */
 import { PREDICTIONS, VARIANCES } from "./diffusion.ts";
 import { DATA_SETS, SPLITS } from "./images.ts";
-import { SAMPLERS, THRESHOLDS } from "./samplers.ts";
+import { SAMPLERS } from "./sampler_rows.ts";
+import { THRESHOLDS } from "./samplers.ts";
 import { SCHEDULES } from "./schedule.ts";
 
 /** Settings that the weights depend on. */

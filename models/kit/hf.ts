@@ -10,6 +10,7 @@ import type { Tokenizer } from "@tensaurus/core/data";
 import type { RotaryScaling, StateDict } from "@tensaurus/core/nn";
 import { exists } from "./files.ts";
 import type { GptOptions } from "./gpt_options.ts";
+import { Fields } from "./hf_fields.ts";
 import { UsageError } from "./settings.ts";
 
 const OP = "readHfFolder";
@@ -36,62 +37,6 @@ interface Family {
 }
 
 // ------------------------------------------------------------------------------------------ config
-
-/** Fields of a `config.json`; a missing or wrong one is an error that names it. */
-class Fields {
-  readonly #values: Record<string, unknown>;
-  readonly #source: string;
-  readonly #prefix: string;
-
-  constructor(values: Record<string, unknown>, source: string, prefix = "") {
-    this.#values = values;
-    this.#source = source;
-    this.#prefix = prefix;
-  }
-
-  number(name: string, fallback?: number): number {
-    const value = this.#values[name] ?? fallback;
-    if (typeof value === "number") return value;
-    throw this.#problem(name, `${JSON.stringify(value) ?? "missing"}, expected a number`);
-  }
-
-  /** A number greater than, or with `equal` also equal to, a bound. */
-  above(name: string, least: number, equal: boolean): number {
-    const value = this.number(name);
-    if (equal ? value >= least : value > least) return value;
-    throw this.#problem(name, `${value}, expected ${equal ? "at least" : "more than"} ${least}`);
-  }
-
-  optional(name: string): number | undefined {
-    return this.has(name) ? this.number(name) : undefined;
-  }
-
-  flag(name: string, fallback: boolean): boolean {
-    return (this.#values[name] ?? fallback) === true;
-  }
-
-  has(name: string): boolean {
-    return (this.#values[name] ?? undefined) !== undefined;
-  }
-
-  /** One of the values that are supported. */
-  oneOf<T>(name: string, supported: Readonly<Record<string, T>>, fallback?: string): T {
-    const value = String(this.#values[name] ?? fallback);
-    if (Object.hasOwn(supported, value)) return supported[value]!;
-    throw this.#problem(name, `"${value}", supported are ${Object.keys(supported).join(", ")}`);
-  }
-
-  /** The fields of an object inside. */
-  inner(name: string): Fields {
-    const value = this.#values[name];
-    const inner = typeof value === "object" && value !== null ? value : {};
-    return new Fields(inner as Record<string, unknown>, this.#source, `${this.#prefix}${name}.`);
-  }
-
-  #problem(name: string, text: string): FormatError {
-    return new FormatError(OP, `${this.#prefix}${name} is ${text}`, this.#source);
-  }
-}
 
 const ACTIVATIONS = {
   gelu: "gelu",
@@ -145,21 +90,21 @@ const SCALINGS: Readonly<
   Record<string, (rope: Fields, config: Fields) => RotaryScaling | undefined>
 > = {
   default: () => undefined,
-  linear: (rope) => ({ type: "linear", factor: rope.above("factor", 1, true) }),
+  linear: (rope) => ({ type: "linear", factor: rope.atLeast("factor", 1) }),
   dynamic: (rope, config) => ({
     type: "dynamic",
-    factor: rope.above("factor", 1, true),
+    factor: rope.atLeast("factor", 1),
     originalMaxLen: config.number("max_position_embeddings"),
   }),
   llama3: (rope, config) => {
-    const factor = rope.above("factor", 1, true), lowFreqFactor = rope.number("low_freq_factor");
-    const highFreqFactor = rope.above("high_freq_factor", lowFreqFactor, false);
+    const factor = rope.atLeast("factor", 1), lowFreqFactor = rope.number("low_freq_factor");
+    const highFreqFactor = rope.above("high_freq_factor", lowFreqFactor);
     const originalMaxLen = originalContext(rope, config);
     return { type: "llama3", factor, lowFreqFactor, highFreqFactor, originalMaxLen };
   },
   yarn: (rope, config) => ({
     type: "yarn",
-    factor: rope.above("factor", 1, true),
+    factor: rope.atLeast("factor", 1),
     originalMaxLen: originalContext(rope, config),
     attentionFactor: rope.optional("attention_factor"),
     mscale: rope.optional("mscale"),
@@ -251,7 +196,7 @@ const FAMILIES = { gpt2: GPT2, llama: LLAMA } as const;
 export async function readHfFolder(folder: string, context = 1): Promise<HfFolder> {
   const path = `${folder}/config.json`;
   const config = JSON.parse(await Deno.readTextFile(path)) as Record<string, unknown>;
-  const fields = new Fields(config, path);
+  const fields = new Fields(OP, config, path);
   const family = fields.oneOf("model_type", FAMILIES);
   const options = family.options(fields);
   if (options.rotaryScaling?.type === "dynamic") {

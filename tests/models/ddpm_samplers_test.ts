@@ -1,15 +1,8 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { full, manualSeed, randn, setDevice, type Tensor, tensor, zeros } from "@tensaurus/core";
 import { type Prediction, PREDICTIONS } from "../../models/ddpm/diffusion.ts";
-import {
-  mixOutputs,
-  type Predictor,
-  repeatBatch,
-  Sampler,
-  type SamplerName,
-  type SamplerRow,
-  samplerRows,
-} from "../../models/ddpm/samplers.ts";
+import { type SamplerName, type SamplerRow, samplerRows } from "../../models/ddpm/sampler_rows.ts";
+import { mixOutputs, type Predictor, repeatBatch, Sampler } from "../../models/ddpm/samplers.ts";
 import { betasOf, Process, SCHEDULES, subsequence } from "../../models/ddpm/schedule.ts";
 
 await setDevice("cpu");
