@@ -20,6 +20,8 @@ export interface Value {
   readonly level: number;
   /** Whether it differs between the unrolled copies of the vector loop. */
   readonly variant: boolean;
+  /** Whether it takes tens of instructions: an exponential, a logarithm. */
+  readonly costly: boolean;
   readonly args: readonly Value[];
   /** Leaves the value on the stack; operands are in locals. `copy` counts unrolled copies. */
   readonly emit: (f: FunctionBuilder, args: readonly Local[], copy: number) => void;
@@ -149,17 +151,25 @@ export class Emission {
 
 /** Number of values that a vector's turn computes, for the choice of unrolling and of threads. */
 export function countVariant(roots: Iterable<Value>): number {
+  return variantUnder(roots).size;
+}
+
+/** Whether a vector's turn computes a costly function. */
+export function takesLong(roots: Iterable<Value>): boolean {
+  return [...variantUnder(roots)].some((x) => x.costly);
+}
+
+/** Values under the roots that differ between copies. */
+function variantUnder(roots: Iterable<Value>): Set<Value> {
   const seen = new Set<Value>();
   const walk = (x: Value): void => {
     if (seen.has(x) || !x.variant) return;
     seen.add(x);
     for (const arg of x.args) walk(arg);
   };
-  for (const root of roots) {
-    seen.add(root);
-    for (const arg of root.args) walk(arg);
-  }
-  return seen.size;
+  for (const root of roots) for (const arg of root.args) walk(arg);
+  for (const root of roots) seen.add(root);
+  return seen;
 }
 
 /**

@@ -17,6 +17,13 @@ import { emitScalarCall, emitVectorCall } from "./math.ts";
 import { logisticF32 } from "./math_f32.ts";
 import { emitFloat64Call } from "./math_f64.ts";
 
+/** Functions that take tens of instructions. */
+export const COSTLY: ReadonlySet<string> = new Set([
+  ..."exp log expm1 log1p sin cos tan asin acos atan tanh erf erfc pow atan2 philox fmod".split(
+    " ",
+  ),
+]);
+
 /** What all lowerings of one function share. */
 export interface Frame {
   readonly table: ValueTable;
@@ -335,14 +342,14 @@ export class Lowering {
     if (power) {
       return this.#table.make("logistic", "v128", [this.vector(power)], (f, args) => {
         logisticF32(f, args);
-      });
+      }, { costly: true });
     }
     const lanes = x.dtype === "float32" || x.args.some((a) => this.native(a).type === "v128");
     const args = x.args.map((a) => lanes ? this.vector(a) : this.scalar(a));
     if (lanes) {
       return this.#table.make(key, "v128", args, (f, locals) => {
         emitVectorCall(f, x, locals, module);
-      });
+      }, { costly: COSTLY.has(x.op) });
     }
     return this.#table.make(key, "i32", args, (f, locals) => emitScalarCall(f, x, locals, module));
   }

@@ -6,7 +6,14 @@
 import type { DType } from "../../ir/dtype.ts";
 import type { KernelInput, KernelOutput } from "../../ir/kernel.ts";
 import { type FunctionBuilder, KERNEL, type Local, type Operand } from "./assembler.ts";
-import { type CodeModule, countVariant, Emission, emitVectorLoop, type Value } from "./emit.ts";
+import {
+  type CodeModule,
+  countVariant,
+  Emission,
+  emitVectorLoop,
+  takesLong,
+  type Value,
+} from "./emit.ts";
 import type { Loop } from "./emit_axes.ts";
 import { type Node, visitNodes } from "./emit_node.ts";
 import type { AheadPlan, KernelPlan } from "./kernel_plan.ts";
@@ -233,7 +240,8 @@ export class Nest {
       for (let copy = 0; copy < n; copy++) e.run(wide, copy);
     };
     // Short bodies wait for memory, whatever the width.
-    const paired = copies === 1 || copies === 2 ? () => e.runPaired(wide) : undefined;
+    const long = copies === 1 || copies === 2 || (copies > 0 && takesLong(wide));
+    const paired = long ? () => e.runPaired(wide) : undefined;
     this.vector(loop, low, high, copies, body, paired);
   }
 

@@ -8,6 +8,13 @@ import type { Value } from "./emit.ts";
 
 type Emit = Value["emit"];
 
+/** What a value is beyond its operands. */
+interface ValueFrame {
+  readonly level?: number;
+  readonly variant?: boolean;
+  readonly costly?: boolean;
+}
+
 /** Makes values, each once per key. Shared by the lowerings of one function. */
 export class ValueTable {
   readonly #values = new Map<string, Value>();
@@ -18,14 +25,14 @@ export class ValueTable {
     type: ValueType | undefined,
     args: readonly Value[],
     emit: Emit,
-    frame: { level?: number; variant?: boolean } = {},
+    frame: ValueFrame = {},
   ): Value {
     let level = frame.level ?? 0, variant = frame.variant ?? false;
     for (const a of args) {
       level = Math.max(level, a.level);
       variant ||= a.variant;
     }
-    return { id: this.#count++, type, level, variant, args, emit };
+    return { id: this.#count++, type, level, variant, costly: frame.costly ?? false, args, emit };
   }
 
   /** The value of a key. */
@@ -34,7 +41,7 @@ export class ValueTable {
     type: ValueType,
     args: readonly Value[],
     emit: Emit,
-    frame: { level?: number; variant?: boolean } = {},
+    frame: ValueFrame = {},
   ): Value {
     const full = `${key}(${args.map((a) => a.id).join()})`;
     let value = this.#values.get(full);

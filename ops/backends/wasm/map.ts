@@ -17,7 +17,7 @@ import {
   type Slots,
   usesFloat64,
 } from "./emit_nest.ts";
-import type { Lowering } from "./emit_lower.ts";
+import { COSTLY, type Lowering } from "./emit_lower.ts";
 import { affineOf, coefficientOf, type Node, NodeBuilder } from "./emit_node.ts";
 import { hostFunctions } from "./math_f64.ts";
 
@@ -172,12 +172,6 @@ export function nodeCost(roots: readonly Node[], single: boolean): number {
   for (const root of roots) walk(root);
   return single ? 4 * ns : ns;
 }
-
-const COSTLY: ReadonlySet<string> = new Set([
-  ..."exp log expm1 log1p sin cos tan asin acos atan tanh erf erfc pow atan2 philox fmod".split(
-    " ",
-  ),
-]);
 
 /** Lowers a map kernel. */
 export function lowerMap(kernel: MapKernel, slots: Slots): KernelPass {
