@@ -52,6 +52,11 @@ export class WideProbe {
     this.#set(known ? 1 : 0);
   }
 
+  /** Whether vectors were found to be paired; false as long as nothing is known. */
+  get found(): boolean {
+    return this.#polls === POLLS && this.#memory.view(WIDE_FLAG, 1, "i32")[0] === 1;
+  }
+
   /** Measures once if it is time to; to be called often, between kernels. */
   poll(): void {
     if (this.#polls === POLLS) return;
