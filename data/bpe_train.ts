@@ -1,3 +1,4 @@
+import { bpeConfig } from "./_bpe_config.ts";
 import { checkInteger } from "./_check.ts";
 import { Heap } from "./_heap.ts";
 import { BpeTokenizer } from "./bpe_tokenizer.ts";
@@ -195,31 +196,16 @@ function configOf(
   preTokenizer: Record<string, unknown>,
 ): Record<string, unknown> {
   const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: specialTokens.map((content) => ({
+  return bpeConfig({
+    addedTokens: specialTokens.map((content) => ({
       id: vocab.get(content)!,
       content,
       ...flags,
       special: true,
     })),
-    normalizer: null,
-    pre_tokenizer: preTokenizer,
-    post_processor: null,
+    preTokenizer,
     decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: Object.fromEntries(vocab),
-      merges,
-    },
-  };
+    vocab,
+    merges,
+  });
 }

@@ -1,3 +1,4 @@
+import { bpeConfig } from "./_bpe_config.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 const MOST_NAMED = 10;
@@ -129,27 +130,12 @@ export class CharTokenizer implements Tokenizer {
    * @returns A plain object for `JSON.stringify`.
    */
   toJSON(): Record<string, unknown> {
-    return {
-      version: "1.0",
-      truncation: null,
-      padding: null,
-      added_tokens: [],
-      normalizer: null,
-      pre_tokenizer: null,
-      post_processor: null,
+    return bpeConfig({
+      addedTokens: [],
+      preTokenizer: null,
       decoder: { type: "Fuse" },
-      model: {
-        type: "BPE",
-        dropout: null,
-        unk_token: null,
-        continuing_subword_prefix: null,
-        end_of_word_suffix: null,
-        fuse_unk: false,
-        byte_fallback: false,
-        ignore_merges: false,
-        vocab: Object.fromEntries(this.#ids),
-        merges: [],
-      },
-    };
+      vocab: this.#ids,
+      merges: [],
+    });
   }
 }

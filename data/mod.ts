@@ -41,14 +41,8 @@ export { loadEmnist, loadFashionMnist, loadIdxImages, loadMnist } from "./mnist.
 export type { EmnistSplit, LoadMnistOptions } from "./mnist.ts";
 export { RandomStream } from "./random.ts";
 export type { RandomStreamOptions } from "./random.ts";
-export {
-  ColorJitter,
-  RandomAffine,
-  RandomCrop,
-  RandomHorizontalFlip,
-  RandomRotation,
-  RandomVerticalFlip,
-} from "./random_transforms.ts";
+export { RandomFlipBase, RandomHorizontalFlip, RandomVerticalFlip } from "./random_flips.ts";
+export { ColorJitter, RandomAffine, RandomCrop, RandomRotation } from "./random_transforms.ts";
 export type {
   ColorJitterOptions,
   RandomAffineOptions,

@@ -1,7 +1,7 @@
 import { checkInteger, checkRange } from "./_check.ts";
 import { affine, type AffineOptions, rotate, type RotateOptions } from "./affine.ts";
 import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation } from "./color.ts";
-import { crop, flipHorizontal, flipVertical, type Image, pad, type PadOptions } from "./image.ts";
+import { crop, type Image, pad, type PadOptions } from "./image.ts";
 import type { RandomStream } from "./random.ts";
 import type { Transform } from "./transforms.ts";
 
@@ -206,90 +206,6 @@ export class ColorJitter implements Transform<Image, Image> {
       result = adjust(result, random.uniform(...range));
     }
     return result;
-  }
-}
-
-/**
- * Mirrors left and right with a probability.
- *
- * @example
- * ```ts
- * import { createImage, RandomHorizontalFlip, RandomStream } from "@tensaurus/core/data";
- * import { assertEquals } from "@std/assert";
- *
- * const image = createImage(2, 1, 1, new Uint8Array([1, 2]));
- * const flipped = new RandomHorizontalFlip(1).forward(image, new RandomStream(0));
- * assertEquals(flipped.data, new Uint8Array([2, 1]));
- * ```
- */
-export class RandomHorizontalFlip implements Transform<Image, Image> {
-  /** Three equal channels stay equal. */
-  readonly channelwise = true;
-  /** Probability. */
-  readonly p: number;
-
-  /**
-   * Takes the probability.
-   *
-   * @param p From 0 to 1.
-   * @throws {RangeError} If it is outside.
-   */
-  constructor(p = 0.5) {
-    checkRange("RandomHorizontalFlip", "p", p, 0, 1);
-    this.p = p;
-  }
-
-  /**
-   * Mirrors one image, or not.
-   *
-   * @param image Image.
-   * @param random Random numbers of this image; one is drawn.
-   * @returns The image or its mirror image.
-   */
-  forward(image: Image, random: RandomStream): Image {
-    return random.uniform() < this.p ? flipHorizontal(image) : image;
-  }
-}
-
-/**
- * Mirrors top and bottom with a probability.
- *
- * @example
- * ```ts
- * import { createImage, RandomStream, RandomVerticalFlip } from "@tensaurus/core/data";
- * import { assertEquals } from "@std/assert";
- *
- * const image = createImage(1, 2, 1, new Uint8Array([1, 2]));
- * const flipped = new RandomVerticalFlip(1).forward(image, new RandomStream(0));
- * assertEquals(flipped.data, new Uint8Array([2, 1]));
- * ```
- */
-export class RandomVerticalFlip implements Transform<Image, Image> {
-  /** Three equal channels stay equal. */
-  readonly channelwise = true;
-  /** Probability. */
-  readonly p: number;
-
-  /**
-   * Takes the probability.
-   *
-   * @param p From 0 to 1.
-   * @throws {RangeError} If it is outside.
-   */
-  constructor(p = 0.5) {
-    checkRange("RandomVerticalFlip", "p", p, 0, 1);
-    this.p = p;
-  }
-
-  /**
-   * Mirrors one image, or not.
-   *
-   * @param image Image.
-   * @param random Random numbers of this image; one is drawn.
-   * @returns The image or its mirror image.
-   */
-  forward(image: Image, random: RandomStream): Image {
-    return random.uniform() < this.p ? flipVertical(image) : image;
   }
 }
 

@@ -3,6 +3,53 @@ import { dropout, rand, type Tensor, where } from "../ops/mod.ts";
 import { checkProbability } from "./_check.ts";
 import { Module } from "./module.ts";
 
+/** What the dropouts have in common. */
+export abstract class DropoutBase extends Module {
+  /** Probability of a drop. */
+  readonly p: number;
+
+  /**
+   * Makes the module.
+   *
+   * @param name Name in messages.
+   * @param p Probability of a drop.
+   * @throws {RangeError} If `p` is not between 0 and 1.
+   */
+  constructor(name: string, p: number) {
+    super();
+    checkProbability(name, "p", p);
+    this.p = p;
+  }
+
+  /** Settings shown by `toString()`. */
+  override extraRepr(): string {
+    return `${this.p}`;
+  }
+}
+
+/** What {@linkcode Dropout1d}, {@linkcode Dropout2d} and {@linkcode Dropout3d} have in common. */
+export abstract class ChannelDropoutBase extends DropoutBase {
+  readonly #rank: number;
+
+  /**
+   * Makes the module.
+   *
+   * @param name Name in messages.
+   * @param rank Number of spatial axes.
+   * @param p Probability of a zero.
+   */
+  constructor(name: string, rank: number, p: number) {
+    super(name, p);
+    this.#rank = rank;
+  }
+
+  /** The input with channels of zeros, or itself in evaluation. */
+  forward(x: Tensor): Tensor {
+    const axes = x.shape.map((_, d) => d).slice(0, Math.max(1, x.ndim - this.#rank));
+    return dropout(x, { p: this.p, training: this.training, axes });
+  }
+}
+
 /**
  * Zeros elements at random while training and scales the rest (Srivastava et al. 2014), like `torch.nn.Dropout`.
  *
@@ -16,10 +63,7 @@ import { Module } from "./module.ts";
  * assertEquals(new Dropout(0.5).eval().forward(x) === x, true);
  * ```
  */
-export class Dropout extends Module {
-  /** Probability of a zero. */
-  readonly p: number;
-
+export class Dropout extends DropoutBase {
   /**
    * Makes the module.
    *
@@ -27,19 +71,12 @@ export class Dropout extends Module {
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
   constructor(p = 0.5) {
-    super();
-    checkProbability("Dropout", "p", p);
-    this.p = p;
+    super("Dropout", p);
   }
 
   /** The input with zeros, or itself in evaluation. */
   forward(x: Tensor): Tensor {
     return dropout(x, { p: this.p, training: this.training });
-  }
-
-  /** Settings shown by `toString()`. */
-  override extraRepr(): string {
-    return `${this.p}`;
   }
 }
 
@@ -58,10 +95,7 @@ export class Dropout extends Module {
  * assertEquals(new Dropout1d(0.5).eval().forward(x) === x, true);
  * ```
  */
-export class Dropout1d extends Module {
-  /** Probability of a zero. */
-  readonly p: number;
-
+export class Dropout1d extends ChannelDropoutBase {
   /**
    * Makes the module.
    *
@@ -69,20 +103,7 @@ export class Dropout1d extends Module {
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
   constructor(p = 0.5) {
-    super();
-    checkProbability("Dropout1d", "p", p);
-    this.p = p;
-  }
-
-  /** The input with channels of zeros, or itself in evaluation. */
-  forward(x: Tensor): Tensor {
-    const axes = x.shape.map((_, d) => d).slice(0, Math.max(1, x.ndim - 1));
-    return dropout(x, { p: this.p, training: this.training, axes });
-  }
-
-  /** Settings shown by `toString()`. */
-  override extraRepr(): string {
-    return `${this.p}`;
+    super("Dropout1d", 1, p);
   }
 }
 
@@ -101,10 +122,7 @@ export class Dropout1d extends Module {
  * assertEquals(new Dropout2d(0.5).eval().forward(x) === x, true);
  * ```
  */
-export class Dropout2d extends Module {
-  /** Probability of a zero. */
-  readonly p: number;
-
+export class Dropout2d extends ChannelDropoutBase {
   /**
    * Makes the module.
    *
@@ -112,20 +130,7 @@ export class Dropout2d extends Module {
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
   constructor(p = 0.5) {
-    super();
-    checkProbability("Dropout2d", "p", p);
-    this.p = p;
-  }
-
-  /** The input with channels of zeros, or itself in evaluation. */
-  forward(x: Tensor): Tensor {
-    const axes = x.shape.map((_, d) => d).slice(0, Math.max(1, x.ndim - 2));
-    return dropout(x, { p: this.p, training: this.training, axes });
-  }
-
-  /** Settings shown by `toString()`. */
-  override extraRepr(): string {
-    return `${this.p}`;
+    super("Dropout2d", 2, p);
   }
 }
 
@@ -144,10 +149,7 @@ export class Dropout2d extends Module {
  * assertEquals(new Dropout3d(0.5).eval().forward(x) === x, true);
  * ```
  */
-export class Dropout3d extends Module {
-  /** Probability of a zero. */
-  readonly p: number;
-
+export class Dropout3d extends ChannelDropoutBase {
   /**
    * Makes the module.
    *
@@ -155,20 +157,7 @@ export class Dropout3d extends Module {
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
   constructor(p = 0.5) {
-    super();
-    checkProbability("Dropout3d", "p", p);
-    this.p = p;
-  }
-
-  /** The input with channels of zeros, or itself in evaluation. */
-  forward(x: Tensor): Tensor {
-    const axes = x.shape.map((_, d) => d).slice(0, Math.max(1, x.ndim - 3));
-    return dropout(x, { p: this.p, training: this.training, axes });
-  }
-
-  /** Settings shown by `toString()`. */
-  override extraRepr(): string {
-    return `${this.p}`;
+    super("Dropout3d", 3, p);
   }
 }
 
@@ -188,10 +177,7 @@ const SELU_LIMIT = -1.7580993408473766;
  * assertEquals(new AlphaDropout(0.5).eval().forward(x) === x, true);
  * ```
  */
-export class AlphaDropout extends Module {
-  /** Probability of a drop. */
-  readonly p: number;
-
+export class AlphaDropout extends DropoutBase {
   /**
    * Makes the module.
    *
@@ -199,9 +185,7 @@ export class AlphaDropout extends Module {
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
   constructor(p = 0.5) {
-    super();
-    checkProbability("AlphaDropout", "p", p);
-    this.p = p;
+    super("AlphaDropout", p);
   }
 
   /** The input with dropped elements, or itself in evaluation. */
@@ -212,10 +196,5 @@ export class AlphaDropout extends Module {
     const scale = p === 1 ? 0 : 1 / Math.sqrt((1 - p) * (1 + p * SELU_LIMIT ** 2));
     const shift = -scale * SELU_LIMIT * p;
     return where(kept, x, SELU_LIMIT).mul(scale).add(shift);
-  }
-
-  /** Settings shown by `toString()`. */
-  override extraRepr(): string {
-    return `${this.p}`;
   }
 }

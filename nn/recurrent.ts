@@ -19,6 +19,26 @@ function sumOf(a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined
   return a && b ? a.add(b) : a ?? b;
 }
 
+/** What {@linkcode RNN} and {@linkcode GRU} have in common: a unit keeps one state. */
+export abstract class OneStateRecurrentBase extends RecurrentBase {
+  /**
+   * Outputs of the last layer and final states of all.
+   *
+   * @param x The sequences.
+   * @param hidden Initial states; zeros by default.
+   * @param options Lengths of the sequences.
+   * @throws {ShapeError} If shapes do not fit.
+   */
+  forward(
+    x: Tensor,
+    hidden?: Tensor | undefined,
+    options: SequenceOptions = {},
+  ): [Tensor, Tensor] {
+    const { output, finals } = this.runLayers(x, [hidden], [this.hiddenSize], options);
+    return [output, finals[0]!];
+  }
+}
+
 /**
  * Elman layers, like `torch.nn.RNN`.
  *
@@ -35,7 +55,7 @@ function sumOf(a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined
  * assertEquals([output.shape, state.shape], [[5, 2, 3], [1, 2, 3]]);
  * ```
  */
-export class RNN extends RecurrentBase {
+export class RNN extends OneStateRecurrentBase {
   readonly #nonlinearity: "tanh" | "relu";
 
   /**
@@ -61,23 +81,6 @@ export class RNN extends RecurrentBase {
     const projected = linear(x, w.ih, sumOf(w.bih, w.bhh));
     return [rnnSequence(projected, h0!, w.hh, this.#nonlinearity)];
   }
-
-  /**
-   * Outputs of the last layer and final states of all.
-   *
-   * @param x The sequences.
-   * @param hidden Initial states; zeros by default.
-   * @param options Lengths of the sequences.
-   * @throws {ShapeError} If shapes do not fit.
-   */
-  forward(
-    x: Tensor,
-    hidden?: Tensor | undefined,
-    options: SequenceOptions = {},
-  ): [Tensor, Tensor] {
-    const { output, finals } = this.runLayers(x, [hidden], [this.hiddenSize], options);
-    return [output, finals[0]!];
-  }
 }
 
 /**
@@ -96,7 +99,7 @@ export class RNN extends RecurrentBase {
  * assertEquals([output.shape, state.shape], [[2, 5, 3], [1, 2, 3]]);
  * ```
  */
-export class GRU extends RecurrentBase {
+export class GRU extends OneStateRecurrentBase {
   /**
    * Makes the module.
    *
@@ -118,23 +121,6 @@ export class GRU extends RecurrentBase {
     const { dtype, device } = x;
     const bias = w.bhh ?? zeros([3 * this.hiddenSize], { dtype, device });
     return [gruSequence(linear(x, w.ih, w.bih), h0!, w.hh, bias)];
-  }
-
-  /**
-   * Outputs of the last layer and final states of all.
-   *
-   * @param x The sequences.
-   * @param hidden Initial states; zeros by default.
-   * @param options Lengths of the sequences.
-   * @throws {ShapeError} If shapes do not fit.
-   */
-  forward(
-    x: Tensor,
-    hidden?: Tensor | undefined,
-    options: SequenceOptions = {},
-  ): [Tensor, Tensor] {
-    const { output, finals } = this.runLayers(x, [hidden], [this.hiddenSize], options);
-    return [output, finals[0]!];
   }
 }
 

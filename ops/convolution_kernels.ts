@@ -2,22 +2,17 @@
 import { apply, type Attribute, defineOp, type OpDefinition, type Operand } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
-import { type ContractKernel, type ConvolutionGeometry, sizeOf } from "./ir/kernel.ts";
+import {
+  type ContractKernel,
+  type ConvolutionGeometry,
+  type ConvolutionSizes,
+  sizeOf,
+} from "./ir/kernel.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Sizes that all three roles share. */
-interface Geometry {
+interface Geometry extends ConvolutionSizes {
   readonly [name: string]: Attribute;
-  readonly batch: number;
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly groups: number;
-  readonly input: readonly number[];
-  readonly kernel: readonly number[];
-  readonly output: readonly number[];
-  readonly stride: readonly number[];
-  readonly padding: readonly number[];
-  readonly dilation: readonly number[];
 }
 
 type Role = ConvolutionGeometry["role"];
@@ -118,13 +113,7 @@ function slotsOf(
   };
 }
 
-interface RoleParts {
-  readonly batch: readonly number[];
-  readonly m: readonly number[];
-  readonly n: readonly number[];
-  readonly k: readonly number[];
-  readonly a: Expr;
-  readonly b: Expr;
+interface RoleParts extends Pick<ContractKernel, "batch" | "m" | "n" | "k" | "a" | "b"> {
   readonly coordinates: readonly Expr[];
   readonly shape: readonly number[];
 }

@@ -2,9 +2,8 @@
 import type { GradientContext } from "./autograd.ts";
 import { contract } from "./contract_kernel.ts";
 import { isGradEnabled } from "./grad_mode.ts";
-import * as e from "./ir/expr.ts";
 import type { SequenceStep } from "./ir/graph.ts";
-import { cellGradientStep, cellStep } from "./lstm_cell.ts";
+import { cellGradientStep, cellStep, gatesStep } from "./lstm_cell.ts";
 import { lstmGradient } from "./lstm_operations.ts";
 import { projectedLstmSequence } from "./lstm_projected.ts";
 import {
@@ -30,18 +29,12 @@ const LSTM: SequenceDefinition<null> = {
     const { dtype, hidden } = sizes;
     const at = new Times(sizes);
     const [xW, h, c, w, hs, cs, gates] = [0, 1, 2, 3, 4, 5, 6] as const;
-    const gateProduct: SequenceStep = {
-      kernel: product(
-        sizes,
-        4 * hidden,
-        hidden,
-        false,
-        (acc, i) => e.add(acc, e.load(2, dtype, i)),
-        1,
-      ),
-      label: "gates",
-      arguments: [at.forward(hs), argument(w), at.forward(xW, 4), at.forward(gates, 4)],
-    };
+    const gateProduct = gatesStep(sizes, hidden, [
+      at.forward(hs),
+      argument(w),
+      at.forward(xW, 4),
+      at.forward(gates, 4),
+    ]);
     const cell = cellStep(sizes, {
       gates: at.forward(gates, 4),
       before: at.forward(cs),

@@ -2,7 +2,7 @@
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import type { SequenceArgument, SequenceStep } from "./ir/graph.ts";
-import { CellKernel, sigmoid, type Sizes, slope, tanhSlope } from "./recurrent_kernels.ts";
+import { CellKernel, product, sigmoid, type Sizes, slope, tanhSlope } from "./recurrent_kernels.ts";
 
 /** What a step forward reads and writes. */
 export interface CellPlaces {
@@ -13,6 +13,18 @@ export interface CellPlaces {
   readonly after: SequenceArgument;
   /** Hidden state. */
   readonly state: SequenceArgument;
+}
+
+/** Adds the state's part to the gates' sums, `xW + h · Whhᵀ`. */
+export function gatesStep(
+  sizes: Sizes,
+  stateSize: number,
+  places: readonly [SequenceArgument, SequenceArgument, SequenceArgument, SequenceArgument],
+): SequenceStep {
+  const { hidden, dtype } = sizes;
+  const plusInput = (acc: Expr, i: Expr): Expr => e.add(acc, e.load(2, dtype, i));
+  const kernel = product(sizes, 4 * hidden, stateSize, false, plusInput, 1);
+  return { kernel, label: "gates", arguments: places };
 }
 
 /** `c = f · c + i · g` and `h = o · tanh c`. */

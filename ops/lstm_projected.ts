@@ -5,7 +5,7 @@ import { contract } from "./contract_kernel.ts";
 import { isGradEnabled } from "./grad_mode.ts";
 import * as e from "./ir/expr.ts";
 import type { SequenceStep } from "./ir/graph.ts";
-import { cellGradientStep, cellStep } from "./lstm_cell.ts";
+import { cellGradientStep, cellStep, gatesStep } from "./lstm_cell.ts";
 import { lstmGradient } from "./lstm_operations.ts";
 import {
   argument,
@@ -39,18 +39,12 @@ const PROJECTED_LSTM: SequenceDefinition<null> = {
     const { dtype, hidden } = sizes, size = small.hidden;
     const at = new Times(sizes), state = new Times(small);
     const [xW, h, c, w, p, hs, cs, gates, wide] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
-    const gateProduct: SequenceStep = {
-      kernel: product(
-        sizes,
-        4 * hidden,
-        size,
-        false,
-        (acc, i) => e.add(acc, e.load(2, dtype, i)),
-        1,
-      ),
-      label: "gates",
-      arguments: [state.forward(hs), argument(w), at.forward(xW, 4), at.forward(gates, 4)],
-    };
+    const gateProduct = gatesStep(sizes, size, [
+      state.forward(hs),
+      argument(w),
+      at.forward(xW, 4),
+      at.forward(gates, 4),
+    ]);
     const cell = cellStep(sizes, {
       gates: at.forward(gates, 4),
       before: at.forward(cs),

@@ -68,6 +68,18 @@ export function shrunk<S extends OptimizerSettings & { weightDecay: number }>(
   return x.p.mul(x.scalar((s) => 1 - s.lr * s.weightDecay));
 }
 
+/** Parameters and gradient after the decay, which is part of one or of the other. */
+export function afterDecay<
+  S extends OptimizerSettings & {
+    weightDecay: number;
+    decoupledWeightDecay: boolean;
+    maximize: boolean;
+  },
+>(x: RuleInput<S>): { p: Tensor; g: Tensor } {
+  if (x.when((s) => s.decoupledWeightDecay)) return { p: shrunk(x), g: signed(x) };
+  return { p: x.p, g: decayed(x, signed(x)) };
+}
+
 /** `old + share · (value − old)`. */
 export function blend(old: Tensor, value: Tensor, share: Tensor | number): Tensor {
   return old.add(value.sub(old).mul(share));

@@ -8,12 +8,12 @@ import {
   type Updated,
 } from "./optimizer.ts";
 import {
+  afterDecay,
   biasCorrection,
   blend,
   checkNotNegative,
   checkRates,
   decayed,
-  shrunk,
   signed,
   withDefaults,
 } from "./_rules.ts";
@@ -177,9 +177,7 @@ export class NAdam extends Optimizer<NAdamSettings> {
   /** The update rule. */
   override rule(x: RuleInput<NAdamSettings>): Updated {
     const { state } = x;
-    const decoupled = x.when((s) => s.decoupledWeightDecay);
-    const p = decoupled ? shrunk(x) : x.p;
-    const g = decoupled ? signed(x) : decayed(x, signed(x));
+    const { p, g } = afterDecay(x);
     const step = state.step!.add(1);
     const average = blend(state.exp_avg!, g, x.scalar((s) => 1 - s.betas[0]));
     const squares = blend(state.exp_avg_sq!, g.square(), x.scalar((s) => 1 - s.betas[1]));
@@ -273,9 +271,7 @@ export class RAdam extends Optimizer<RAdamSettings> {
   /** The update rule. */
   override rule(x: RuleInput<RAdamSettings>): Updated {
     const { state } = x;
-    const decoupled = x.when((s) => s.decoupledWeightDecay);
-    const p = decoupled ? shrunk(x) : x.p;
-    const g = decoupled ? signed(x) : decayed(x, signed(x));
+    const { p, g } = afterDecay(x);
     const step = state.step!.add(1);
     const average = blend(state.exp_avg!, g, x.scalar((s) => 1 - s.betas[0]));
     const squares = blend(state.exp_avg_sq!, g.square(), x.scalar((s) => 1 - s.betas[1]));

@@ -66,10 +66,8 @@ export interface ReduceKernel {
   readonly outputs: readonly KernelOutput[];
 }
 
-/** What a `contract` kernel computes where it is a convolution; lets backends choose Winograd. */
-export interface ConvolutionGeometry {
-  /** `forward`: y from (x, w). `input`: dx from (dy, w). `weight`: dw from (x, dy). */
-  readonly role: "forward" | "input" | "weight";
+/** Sizes of a convolution. */
+export interface ConvolutionSizes {
   /** N, input channels, output channels, groups. */
   readonly batch: number;
   readonly inChannels: number;
@@ -82,6 +80,12 @@ export interface ConvolutionGeometry {
   readonly stride: readonly number[];
   readonly padding: readonly number[];
   readonly dilation: readonly number[];
+}
+
+/** What a `contract` kernel computes where it is a convolution; lets backends choose Winograd. */
+export interface ConvolutionGeometry extends ConvolutionSizes {
+  /** `forward`: y from (x, w). `input`: dx from (dy, w). `weight`: dw from (x, dy). */
+  readonly role: "forward" | "input" | "weight";
   /**
    * Input slots that hold x, w or dy as plain NCHW / OIHW arrays, each image (and all of w) without
    * gaps; `undefined` where the operand is an expression (something was fused into it).

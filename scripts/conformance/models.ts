@@ -45,15 +45,20 @@ function images(t: number, batch: number, r: number): Tensor {
   return tensor(values, { shape, dtype: "float32" });
 }
 
-async function runSeedCnn(label: string, test: Case): Promise<Outcome> {
-  const r = Number(test.r), batch = Number(test.batch);
-  const model = new SeedCnn();
-  fillByFormula(model);
-  const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3, weightDecay: 1e-4 });
+type Classifier = nn.Module & { forward(x: Tensor): Tensor };
+
+/** Losses of the first steps, and logits of the first, on the batches of a case. */
+async function runTraining(
+  label: string,
+  test: Case,
+  model: Classifier,
+  optimizer: optim.Optimizer,
+  batchOf: (t: number) => [Tensor, Tensor],
+): Promise<Outcome> {
   const step = compile((x: Tensor, y: Tensor) => {
     optimizer.zeroGrad();
     const logits = model.forward(x);
-    const loss = F.crossEntropy(logits, y);
+    const loss = F.crossEntropy(logits.flatten(0, -2), y.flatten());
     loss.backward();
     optimizer.step();
     return { loss, logits };
@@ -62,13 +67,23 @@ async function runSeedCnn(label: string, test: Case): Promise<Outcome> {
   const wanted = test.losses as number[];
   const losses: number[] = [];
   for (let t = 0; t < wanted.length; t++) {
-    const labels = Array.from({ length: batch }, (_, b) => (3 * t + b * r) % 10);
-    const { loss, logits } = step(images(t, batch, r), tensor(labels, { dtype: "int32" }));
-    if (t === 0) await comparison.value("logits", logits, test.logits0);
+    const { loss, logits } = step(...batchOf(t));
+    if (t === 0 && test.logits0) await comparison.value("logits", logits, test.logits0);
     losses.push(await loss.item());
   }
   comparison.numbers("loss", losses, wanted);
   return comparison.outcome;
+}
+
+async function runSeedCnn(label: string, test: Case): Promise<Outcome> {
+  const r = Number(test.r), batch = Number(test.batch);
+  const model = new SeedCnn();
+  fillByFormula(model);
+  const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3, weightDecay: 1e-4 });
+  return await runTraining(label, test, model, optimizer, (t) => {
+    const labels = Array.from({ length: batch }, (_, b) => (3 * t + b * r) % 10);
+    return [images(t, batch, r), tensor(labels, { dtype: "int32" })];
+  });
 }
 
 /** A pre-norm block; names are those of the case. */
@@ -155,36 +170,17 @@ class RecurrentModel extends nn.Module {
   }
 }
 
-type LanguageModel = nn.Module & { forward(tokens: Tensor): Tensor };
-
 /** Next-token losses on the same tokens, step by step. */
 async function runLanguageModel(
   label: string,
   test: Case,
-  model: LanguageModel,
+  model: Classifier,
   optimizer: optim.Optimizer,
 ): Promise<Outcome> {
   const tokens = decodeTensor(test.tokens as EncodedTensor);
   const length = tokens.shape[1]! - 1;
   const inputs = tokens.narrow(1, 0, length), targets = tokens.narrow(1, 1, length);
-  const step = compile((x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const logits = model.forward(x);
-    const loss = F.crossEntropy(logits.flatten(0, 1), y.flatten());
-    loss.backward();
-    optimizer.step();
-    return { loss, logits };
-  });
-  const comparison = new Comparison(label);
-  const wanted = test.losses as number[];
-  const losses: number[] = [];
-  for (let t = 0; t < wanted.length; t++) {
-    const { loss, logits } = step(inputs, targets);
-    if (t === 0 && test.logits0) await comparison.value("logits", logits, test.logits0);
-    losses.push(await loss.item());
-  }
-  comparison.numbers("loss", losses, wanted);
-  return comparison.outcome;
+  return await runTraining(label, test, model, optimizer, () => [inputs, targets]);
 }
 
 /** Runs one case. */

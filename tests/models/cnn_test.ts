@@ -4,11 +4,8 @@ import { zeros } from "@tensaurus/core";
 import { Net } from "../../models/cnn.ts";
 import { unreadKeys } from "../../models/kit/config.ts";
 import { encodePng } from "../../models/kit/picture.ts";
-import { parseMetrics } from "../../models/kit/run_folder.ts";
 import { script } from "../../models/cnn.ts";
-import { sources } from "./_script.ts";
-
-const SCRIPT = new URL("../../models/cnn.ts", import.meta.url).pathname;
+import { losses, type Run, runScript, scriptPath, sources } from "./_script.ts";
 
 /** Small enough for a test: 12×12 images, a few steps. */
 const SMALL = [
@@ -20,22 +17,8 @@ const SMALL = [
   "--log-every=1",
 ];
 
-interface Run {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-async function run(...args: string[]): Promise<Run> {
-  const command = new Deno.Command(Deno.execPath(), { args: ["run", "-A", SCRIPT, ...args] });
-  const { code, stdout, stderr } = await command.output();
-  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
-
-async function losses(folder: string): Promise<[number, number][]> {
-  const metrics = parseMetrics(await Deno.readTextFile(`${folder}/metrics.jsonl`));
-  return metrics.filter((m) => m["loss"] !== undefined).map((m) => [m.step, Number(m["loss"])]);
+function run(...args: string[]): Promise<Run> {
+  return runScript("cnn.ts", ...args);
 }
 
 Deno.test("Net has the course's 9,536,074 parameters", () => {
@@ -101,7 +84,7 @@ Deno.test("cnn.ts does one step of everything with --dry-run", async () => {
 
 Deno.test("cnn.ts stops cleanly at Ctrl-C and says how to go on", async () => {
   const out = `${await Deno.makeTempDir()}/run`;
-  const args = ["run", "-A", SCRIPT, ...SMALL, "--epochs=500", `--out=${out}`];
+  const args = ["run", "-A", scriptPath("cnn.ts"), ...SMALL, "--epochs=500", `--out=${out}`];
   const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "piped" })
     .spawn();
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();

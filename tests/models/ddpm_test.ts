@@ -9,12 +9,11 @@ import { Prompts } from "../../models/ddpm/prompts.ts";
 import { betasOf, Process } from "../../models/ddpm/schedule.ts";
 import { unreadKeys } from "../../models/kit/config.ts";
 import { decodePicture, encodePng } from "../../models/kit/picture.ts";
-import { parseMetrics } from "../../models/kit/run_folder.ts";
+import { losses, type Run, runScript } from "./_script.ts";
 
 await setDevice("cpu");
 
 const ROOT = new URL("../../models/", import.meta.url);
-const SCRIPT = new URL("ddpm.ts", ROOT).pathname;
 
 /** Small enough for a test: 8×8 images of a folder, a narrow network, a few steps. */
 const SMALL = [
@@ -37,17 +36,8 @@ const SMALL = [
   "--sample-every=2",
 ];
 
-interface Run {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-async function run(...args: string[]): Promise<Run> {
-  const command = new Deno.Command(Deno.execPath(), { args: ["run", "-A", SCRIPT, ...args] });
-  const { code, stdout, stderr } = await command.output();
-  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
+function run(...args: string[]): Promise<Run> {
+  return runScript("ddpm.ts", ...args);
 }
 
 /** A folder of light and dark squares. */
@@ -62,11 +52,6 @@ async function squares(): Promise<string> {
     }
   }
   return folder;
-}
-
-async function losses(folder: string): Promise<[number, number][]> {
-  const metrics = parseMetrics(await Deno.readTextFile(`${folder}/metrics.jsonl`));
-  return metrics.filter((m) => m["loss"] !== undefined).map((m) => [m.step, Number(m["loss"])]);
 }
 
 Deno.test("Ddpm has 900,001 parameters in its default form", () => {
