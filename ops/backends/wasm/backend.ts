@@ -65,8 +65,8 @@ class WasmBackend implements Backend {
   get description(): string {
     const { threads } = this.#machine.pool;
     const simd = relaxedSimd() ? "wasm simd relaxed-fma" : "wasm simd";
-    const paired = this.#machine.wide.found ? ", vectors paired" : "";
-    return `cpu, ${threads} thread${threads === 1 ? "" : "s"}, ${simd}${paired}`;
+    const wide = this.#machine.wide.found ? ", wide tiles" : "";
+    return `cpu, ${threads} thread${threads === 1 ? "" : "s"}, ${simd}${wide}`;
   }
 
   supports(dtype: "float16" | "float64"): boolean {

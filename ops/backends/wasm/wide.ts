@@ -1,5 +1,6 @@
 /**
- * Whether the engine makes 256-bit instructions of neighbouring 128-bit ones.
+ * Whether wide tiles are faster: where the engine makes 256-bit instructions of neighbouring 128-bit
+ * ones, or has more than the 15 vector registers of x86-64 to give.
  *
  * V8 can, on x86-64 with AVX2, when it is started with `--experimental-wasm-revectorize` and nothing
  * stands between the two halves; bounds checks do, so in Deno, where they are explicit,
@@ -52,7 +53,7 @@ export class WideProbe {
     this.#set(known ? 1 : 0);
   }
 
-  /** Whether vectors were found to be paired; false as long as nothing is known. */
+  /** Whether wide tiles were found to be faster; false as long as nothing is known. */
   get found(): boolean {
     return this.#polls === POLLS && this.#memory.view(WIDE_FLAG, 1, "i32")[0] === 1;
   }
