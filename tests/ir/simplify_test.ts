@@ -298,21 +298,25 @@ Deno.test("simplifyKernel() leaves float arithmetic as written", () => {
 
 Deno.test("simplifyKernel() is fast enough for a training step", () => {
   const shape = [32, 24, 24, 16];
-  const start = performance.now();
-  for (let k = 0; k < 300; k++) {
-    const [n, h, w, c] = unravel(ravel(axesOf(shape), shape), shape) as [Expr, Expr, Expr, Expr];
-    const y = sub(add(mul(h, int(2)), imod(c, 3)), int(1)), x = sub(w, int(1));
-    const guard = [le(int(0), y), lt(y, int(48)), le(int(0), x), lt(x, int(24))].reduce(both);
-    const index = ravel([n, c, y, x], [32, 16, 48, 24]);
-    const value = load(0, "float32", ravel(unravel(index, [32 * 16, 48 * 24]), [512, 1152]), guard);
-    const kernel: MapKernel = {
-      kind: "map",
-      shape,
-      inputs: [{ dtype: "float32" }],
-      outputs: [{ dtype: "float32", value, index: undefined }],
-    };
-    assert(countNodes([simplifyKernel(kernel).outputs[0]!.value]) < 40);
-  }
-  const milliseconds = performance.now() - start;
-  assert(milliseconds < 400, `${milliseconds} ms`); // Around 60 ms on two quiet cores.
+  const round = () => {
+    const start = performance.now();
+    for (let k = 0; k < 50; k++) {
+      const [n, h, w, c] = unravel(ravel(axesOf(shape), shape), shape) as [Expr, Expr, Expr, Expr];
+      const y = sub(add(mul(h, int(2)), imod(c, 3)), int(1)), x = sub(w, int(1));
+      const guard = [le(int(0), y), lt(y, int(48)), le(int(0), x), lt(x, int(24))].reduce(both);
+      const index = ravel([n, c, y, x], [32, 16, 48, 24]);
+      const cut = ravel(unravel(index, [32 * 16, 48 * 24]), [512, 1152]);
+      const kernel: MapKernel = {
+        kind: "map",
+        shape,
+        inputs: [{ dtype: "float32" }],
+        outputs: [{ dtype: "float32", value: load(0, "float32", cut, guard), index: undefined }],
+      };
+      assert(countNodes([simplifyKernel(kernel).outputs[0]!.value]) < 40);
+    }
+    return performance.now() - start;
+  };
+  // The fastest of six, so that other work on the machine does not count. Around 10 ms.
+  const milliseconds = Math.min(...Array.from({ length: 6 }, round));
+  assert(milliseconds < 70, `${milliseconds} ms`);
 });
