@@ -34,9 +34,10 @@ import * as optim from "@tensaurus/core/optim";
 import type { LoaderState, Tokenizer } from "@tensaurus/core/data";
 import { type Script, UsageError } from "./kit/config.ts";
 import { openDevice } from "./kit/device.ts";
-import { type Decoder, KeyValueCache, TokenGenerator } from "./kit/generate.ts";
+import { type Decoder, TokenGenerator } from "./kit/generate.ts";
 import * as architecture from "./kit/gpt_options.ts";
 import { type HfFolder, readHfFolder, writeHfFolder } from "./kit/hf.ts";
+import { KeyValueCache } from "./kit/key_value_cache.ts";
 import * as language from "./kit/language.ts";
 import { commands, type OpenedModel, runLanguageScript } from "./kit/language_commands.ts";
 import { addLora, mergedState, saveAdapters } from "./kit/lora.ts";
@@ -272,7 +273,7 @@ async function openModel(settings: Config, known: Tokenizer | undefined): Promis
   const model = new Gpt(options);
   if (hf) model.loadStateDict(hf.state(Object.keys(model.stateDict())));
   if (rank) addLora(model, model.h, { rank, alpha });
-  return { model, tokenizer, hf, endOfText: hf?.endOfText };
+  return { model, tokenizer, hf, endOfText: hf?.endOfText, sampling: hf?.sampling };
 }
 
 /** Writes with a model; its vocabulary may have more tokens than the tokenizer. */

@@ -37,7 +37,7 @@ import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from 
 import { curvesSvg } from "./kit/curves.ts";
 import { openDevice } from "./kit/device.ts";
 import { expectAtLeast } from "./kit/expect.ts";
-import type { KeyValueCache } from "./kit/generate.ts";
+import type { KeyValueCache } from "./kit/key_value_cache.ts";
 import { runMain } from "./kit/main.ts";
 import { TrainingRun } from "./kit/run.ts";
 import { type Checkpoint, findCheckpoint, savedConfig } from "./kit/run_folder.ts";

@@ -68,8 +68,33 @@ export interface YarnScaling {
   truncate?: boolean | undefined;
 }
 
+/**
+ * Every pair has a divisor of its own, found by a search: one for texts within the original context, one
+ * for longer ones; queries and keys grow a little (Ding et al. 2024, "LongRoPE"; Phi-3). Transformers
+ * chooses anew for each length; here `maxLen` decides, for all texts alike.
+ */
+export interface LongRopeScaling {
+  /** Discriminates the kinds. */
+  type: "longrope";
+  /** How many times longer the context became; at least 1. */
+  factor: number;
+  /** Divisors of the frequencies up to `originalMaxLen` positions, one for each pair. */
+  shortFactors: readonly number[];
+  /** Divisors of the frequencies beyond. */
+  longFactors: readonly number[];
+  /** Positions that the model was trained with. */
+  originalMaxLen: number;
+  /** Factor of sines and cosines. @default √(1 + ln factor / ln originalMaxLen) */
+  attentionFactor?: number | undefined;
+}
+
 /** How the frequencies change for a longer context. */
-export type RotaryScaling = LinearScaling | DynamicScaling | Llama3Scaling | YarnScaling;
+export type RotaryScaling =
+  | LinearScaling
+  | DynamicScaling
+  | Llama3Scaling
+  | YarnScaling
+  | LongRopeScaling;
 
 /** What the angles are made from. */
 export interface RotarySettings {
@@ -110,6 +135,8 @@ export function rotaryFrequencies(
         frequencies: byPair(plain, base, scaling),
         attentionFactor: attentionFactorOf(scaling),
       };
+    case "longrope":
+      return divided(plain, settings.maxLen, scaling);
   }
 }
 
@@ -167,4 +194,19 @@ function attentionFactorOf(scaling: YarnScaling): number {
   if (attentionFactor !== undefined) return attentionFactor;
   const grown = (strength: number): number => 0.1 * strength * Math.log(factor) + 1;
   return mscale && mscaleAllDim ? grown(mscale) / grown(mscaleAllDim) : grown(1);
+}
+
+function divided(plain: Float64Array, maxLen: number, scaling: LongRopeScaling): RotaryFrequencies {
+  const { factor, shortFactors, longFactors, originalMaxLen } = scaling;
+  checkCount(NAME, "originalMaxLen", originalMaxLen);
+  for (const [name, factors] of Object.entries({ shortFactors, longFactors })) {
+    if (factors.length === plain.length) continue;
+    throw rangeError(NAME, `${name} has ${factors.length} numbers, expected ${plain.length}`);
+  }
+  const factors = maxLen > originalMaxLen ? longFactors : shortFactors;
+  return {
+    frequencies: plain.map((frequency, pair) => frequency / factors[pair]!),
+    attentionFactor: scaling.attentionFactor ??
+      Math.sqrt(1 + (factor > 1 ? Math.log(factor) / Math.log(originalMaxLen) : 0)),
+  };
 }

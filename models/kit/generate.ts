@@ -1,11 +1,10 @@
 /**
- * Token after token from a model: a cache of keys and values that never changes its shape, sampling
- * on the device, and a loop that reads tokens back in blocks, so that no step waits for the host.
+ * Token after token from a model: sampling on the device, and a loop that reads tokens back in blocks,
+ * so that no step waits for the host.
  *
  * @module
  */
 import {
-  arange,
   compile,
   cumsum,
   noGrad,
@@ -84,84 +83,6 @@ function checkOption(name: string, value: number, holds: boolean, expected: stri
   if (!holds) throw new RangeError(`sampleTokens: ${name} is ${value}, expected ${expected}`);
 }
 
-/** Sizes of a {@linkcode KeyValueCache}. */
-export interface CacheSizes {
-  /** Attention layers. */
-  layers: number;
-  /** Rows. */
-  batch: number;
-  /** Heads of keys and values. */
-  heads: number;
-  /** Positions. */
-  length: number;
-  /** Features of a head. */
-  size: number;
-}
-
-/**
- * Keys and values of all positions so far, in arrays of fixed shape; a step writes its rows in place
- * at a position that is a tensor itself, so that every step is the same plan.
- */
-export class KeyValueCache {
-  /** Positions that there is room for. */
-  readonly length: number;
-  /** Keys of each layer, `[B, H, length, D]`. */
-  readonly keys: readonly Tensor[];
-  /** Values of each layer, `[B, H, length, D]`. */
-  readonly values: readonly Tensor[];
-  /** Tokens that are in, `[1]` int32. */
-  readonly filled: Tensor;
-
-  /** @param sizes Layers, rows, heads, positions, features. */
-  constructor({ layers, batch, heads, length, size }: CacheSizes) {
-    this.length = length;
-    const make = (): Tensor => zeros([batch, heads, length, size]);
-    this.keys = Array.from({ length: layers }, make);
-    this.values = Array.from({ length: layers }, make);
-    this.filled = zeros([1], { dtype: "int32" });
-  }
-
-  /** Positions of the next tokens, `[count]` int32. */
-  positions(count: number): Tensor {
-    return arange(0, count, 1, { dtype: "int32" }).add(this.filled);
-  }
-
-  /** Which positions each of the next tokens sees, `[count, length]` bool. */
-  mask(count: number): Tensor {
-    return this.#columns().le(this.positions(count).unsqueeze(1));
-  }
-
-  /**
-   * Writes keys and values `[B, H, T, D]` of the next tokens of a layer.
-   *
-   * @returns All keys and values of the layer, `[B, H, length, D]`.
-   */
-  append(layer: number, key: Tensor, value: Tensor): [keys: Tensor, values: Tensor] {
-    const keys = this.keys[layer]!, values = this.values[layer]!;
-    const positions = this.positions(key.shape[2]!);
-    return [keys.indexCopy_(2, positions, key), values.indexCopy_(2, positions, value)];
-  }
-
-  /** Counts tokens that all layers have been given. */
-  advance(count: number): void {
-    this.filled.add_(count);
-  }
-
-  /** Reorders the rows: row `i` becomes what row `rows[i]` was, as a beam search needs it. */
-  reorder(rows: Tensor): void {
-    for (const all of [...this.keys, ...this.values]) all.copy_(all.indexSelect(0, rows));
-  }
-
-  /** Forgets all tokens. */
-  reset(): void {
-    this.filled.zero_();
-  }
-
-  #columns(): Tensor {
-    return arange(0, this.length, 1, { dtype: "int32" });
-  }
-}
-
 /** Options of {@linkcode TokenGenerator}. */
 export interface TokenGeneratorOptions extends SampleOptions {
   /** Rows that are written side by side. @default {1} */
@@ -174,8 +95,8 @@ export interface TokenGeneratorOptions extends SampleOptions {
 export interface StreamOptions {
   /** Tokens to write. */
   length: number;
-  /** Token that ends a row; it is not part of it. */
-  stop?: number | undefined;
+  /** Tokens that end a row, each of them; they are not part of it. */
+  stop?: readonly number[] | undefined;
 }
 
 /**
@@ -242,7 +163,7 @@ export class TokenGenerator {
     options: StreamOptions,
   ): AsyncGenerator<number[][]> {
     this.#checkPrompts(prompts, options.length);
-    const { stop } = options;
+    const { stop = [] } = options;
     const { context } = this.#decoder;
     const rows = prompts.map((prompt) => Array.from(prompt));
     const ended = rows.map(() => false);
@@ -258,7 +179,7 @@ export class TokenGenerator {
         const tokens = Array.from(read.subarray(b * BLOCK, b * BLOCK + count));
         row.push(...tokens);
         if (ended[b]) return [];
-        const end = stop === undefined ? -1 : tokens.indexOf(stop);
+        const end = tokens.findIndex((token) => stop.includes(token));
         ended[b] = end >= 0;
         return end >= 0 ? tokens.slice(0, end) : tokens;
       });

@@ -47,6 +47,20 @@ export class Fields {
     return this.has(name) ? this.number(name) : undefined;
   }
 
+  /** A number between two bounds, or undefined where there is none. */
+  optionalWithin(name: string, low: number, high: number): number | undefined {
+    const value = this.optional(name);
+    if (value === undefined || value >= low && value <= high) return value;
+    throw this.#problem(name, `${value}, expected ${low} to ${high}`);
+  }
+
+  /** A list of numbers. */
+  numbers(name: string): number[] {
+    const value = this.#values[name];
+    if (Array.isArray(value) && value.every((x) => typeof x === "number")) return value;
+    throw this.#problem(name, `${JSON.stringify(value) ?? "missing"}, expected a list of numbers`);
+  }
+
   /** A number that is not below a bound. */
   atLeast(name: string, bound: number): number {
     const value = this.number(name);

@@ -87,13 +87,13 @@ export function samplingOf(
  * @param generator The model, in evaluation mode.
  * @param tokenizer Its tokenizer.
  * @param settings Prompt and length.
- * @param stop Token that ends the text.
+ * @param stop Tokens that end the text.
  */
 export async function showSample(
   generator: TokenGenerator,
   tokenizer: Tokenizer,
   settings: Pick<Settings, "prompt" | "length">,
-  stop?: number,
+  stop?: readonly number[],
 ): Promise<void> {
   const { prompt, length } = settings;
   encodeFor("--prompt", tokenizer, prompt);

@@ -10,7 +10,7 @@ import type { Module } from "@tensaurus/core/nn";
 import { type Command, commandLine, type Parsed, resumeConfig, type Script } from "./config.ts";
 import { openDevice } from "./device.ts";
 import { expectAtMost } from "./expect.ts";
-import type { TokenGenerator } from "./generate.ts";
+import type { SampleOptions, TokenGenerator } from "./generate.ts";
 import * as language from "./language.ts";
 import { type Checkpoint, findCheckpoint, savedConfig } from "./run_folder.ts";
 import type { Settings } from "./settings.ts";
@@ -33,8 +33,10 @@ export interface OpenedModel<M extends Module> {
   model: M;
   /** Its tokenizer. */
   tokenizer: Tokenizer;
-  /** Token that ends a text, where there is one. */
-  endOfText?: number | undefined;
+  /** Tokens that end a text, where there are any. */
+  endOfText?: readonly number[] | undefined;
+  /** How its makers draw tokens; flags go before it. */
+  sampling?: SampleOptions | undefined;
 }
 
 /** What a script has beside its settings. */
@@ -104,8 +106,10 @@ async function sample<C extends LanguageSettings, M extends Module>(
   parsed: Parsed<C>,
   parts: LanguageScript<C, M>,
 ): Promise<void> {
-  const { model, tokenizer, endOfText } = await openTrained(parsed, parts);
-  const generator = parts.generator(model, tokenizer, parsed.config);
+  const { model, tokenizer, endOfText, sampling = {} } = await openTrained(parsed, parts);
+  const unsaid = Object.entries(sampling).filter(([key]) => !parsed.given.has(key));
+  const settings = { ...parsed.config, ...Object.fromEntries(unsaid) };
+  const generator = parts.generator(model, tokenizer, settings);
   await language.showSample(generator, tokenizer, parsed.config, endOfText);
 }
 

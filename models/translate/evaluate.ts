@@ -7,7 +7,8 @@
 import { compile, noGrad, type Tensor, tensor, zeros } from "@tensaurus/core";
 import { bleu } from "@tensaurus/core/data";
 import { type BeamDecoder, BeamSearch } from "../kit/beam.ts";
-import { KeyValueCache, TokenGenerator } from "../kit/generate.ts";
+import { TokenGenerator } from "../kit/generate.ts";
+import { KeyValueCache } from "../kit/key_value_cache.ts";
 import { heatmap } from "../kit/heatmap.ts";
 import { encodePng } from "../kit/picture.ts";
 import type { RunFolder } from "../kit/run_folder.ts";
@@ -91,7 +92,7 @@ export function evaluator(
   async function translate(): Promise<number[][]> {
     if (beams > 1) return await search.search();
     const rows: number[][] = starts.map(() => []);
-    for await (const blocks of generator.stream(starts, { length: ROW, stop: spoken.END })) {
+    for await (const blocks of generator.stream(starts, { length: ROW, stop: [spoken.END] })) {
       blocks.forEach((tokens, i) => rows[i]!.push(...tokens));
     }
     return rows;

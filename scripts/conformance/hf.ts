@@ -28,7 +28,7 @@ async function runModel(file: CaseFile, test: Case): Promise<Outcome> {
   const tokens = decodeTensor(test.tokens as EncodedTensor);
   await comparison.value("logits", noGrad(() => model.forward(tokens)), test.logits);
   const prompt = test.prompt as number[], greedy = test.greedy as number[];
-  const wanted = greedy.slice(prompt.length).filter((token) => token !== endOfText);
+  const wanted = greedy.slice(prompt.length).filter((token) => !endOfText.includes(token));
   const length = greedy.length - prompt.length;
   const generator = new TokenGenerator(model.decoder(), { temperature: 0 });
   const got = await generator.generate(prompt, { length, stop: endOfText });

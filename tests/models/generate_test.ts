@@ -5,11 +5,11 @@ import { CharTokenizer } from "@tensaurus/core/data";
 import { type BeamDecoder, BeamSearch } from "../../models/kit/beam.ts";
 import {
   type Decoder,
-  KeyValueCache,
   sampleTokens,
   TokenGenerator,
   writeText,
 } from "../../models/kit/generate.ts";
+import { KeyValueCache } from "../../models/kit/key_value_cache.ts";
 
 await setDevice("cpu");
 
@@ -110,7 +110,7 @@ Deno.test("TokenGenerator reads prompts of any length and writes in blocks", asy
 Deno.test("TokenGenerator ends a row at the stop token", async () => {
   const generator = new TokenGenerator(counter(), { temperature: 0, batch: 2 });
   const rows: number[][] = [[], []];
-  for await (const blocks of generator.stream([[1], [6]], { length: 100, stop: 9 })) {
+  for await (const blocks of generator.stream([[1], [6]], { length: 100, stop: [9] })) {
     blocks.forEach((tokens, i) => rows[i]!.push(...tokens));
   }
   assertEquals(rows, [[2, 3, 4, 5, 6, 7, 8], [7, 8]]);
@@ -188,5 +188,5 @@ Deno.test("BeamSearch finds the likeliest sequence, greedy decoding does not", a
   const narrow = new BeamSearch(chain(), { ...options, batch: 1, beams: 1 });
   assertEquals(await narrow.search(), [[1, 1, 1, 1, 1, 1]]);
   const generator = new TokenGenerator(chain(), { temperature: 0 });
-  assertEquals(await generator.generate([0], { length: 6, stop: 3 }), [1, 1, 1, 1, 1, 1]);
+  assertEquals(await generator.generate([0], { length: 6, stop: [3] }), [1, 1, 1, 1, 1, 1]);
 });

@@ -6,50 +6,18 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { noGrad, randint, setDevice, type Tensor, zeros } from "@tensaurus/core";
-import { FormatError, loadTensors, saveTensors, trainBpe } from "@tensaurus/core/data";
+import { noGrad, randint, setDevice, zeros } from "@tensaurus/core";
+import { FormatError, loadTensors } from "@tensaurus/core/data";
 import { SGD } from "@tensaurus/core/optim";
 import { Gpt } from "../../models/gpt.ts";
-import { type HfFolder, readHfFolder, writeHfFolder } from "../../models/kit/hf.ts";
+import { readHfFolder, writeHfFolder } from "../../models/kit/hf.ts";
 import { addLora, loadAdapters, mergedState, saveAdapters } from "../../models/kit/lora.ts";
+import { changed, FOLDERS, open, runnable } from "./_hf.ts";
 import { runScript } from "./_script.ts";
 
 await setDevice("cpu");
 
-const FOLDERS = new URL("../conformance/", import.meta.url).pathname;
 const FAMILIES = ["gpt2", "llama"] as const;
-
-async function open(folder: string): Promise<[Gpt, HfFolder]> {
-  const hf = await readHfFolder(folder);
-  const model = new Gpt(hf.options).eval();
-  model.loadStateDict(hf.state(Object.keys(model.stateDict())));
-  return [model, hf];
-}
-
-/** A copy of a folder whose config has other values, and whose weights were changed. */
-async function changed(
-  family: string,
-  config: Record<string, unknown>,
-  change: (weights: Map<string, Tensor>) => void = () => {},
-): Promise<string> {
-  const folder = await Deno.makeTempDir();
-  const old = JSON.parse(await Deno.readTextFile(`${FOLDERS}hf-${family}/config.json`));
-  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ ...old, ...config }));
-  const weights = await loadTensors(`${FOLDERS}hf-${family}/model.safetensors`);
-  change(weights);
-  await saveTensors(`${folder}/model.safetensors`, weights);
-  return folder;
-}
-
-/** A folder that `gpt.ts --hf` can run: the tiny model with a tokenizer of as many tokens. */
-async function runnable(family: string): Promise<string> {
-  const folder = await changed(family, {});
-  const text = "To be, or not to be, that is the question: ".repeat(4);
-  const tokenizer = trainBpe([text], { vocabSize: 290 });
-  await Deno.writeTextFile(`${folder}/tokenizer.json`, JSON.stringify(tokenizer));
-  await Deno.writeTextFile(`${folder}/text.txt`, text.repeat(5));
-  return folder;
-}
 
 for (const family of FAMILIES) {
   Deno.test(`writeHfFolder() gives back what readHfFolder() read: ${family}`, async () => {
@@ -99,8 +67,12 @@ for (const family of FAMILIES) {
 
 Deno.test("readHfFolder() names the field that it cannot use", async () => {
   const cases: [string, Record<string, unknown>, string][] = [
-    ["gpt2", { model_type: "mamba" }, 'model_type is "mamba", supported are gpt2, llama'],
-    ["gpt2", { model_type: undefined }, 'model_type is "undefined", supported are gpt2, llama'],
+    ["gpt2", { model_type: "mamba" }, 'model_type is "mamba", supported are gpt2, llama, phi3'],
+    [
+      "gpt2",
+      { model_type: undefined },
+      'model_type is "undefined", supported are gpt2, llama, phi3',
+    ],
     ["gpt2", { n_head: undefined }, "n_head is missing, expected a number"],
     ["gpt2", { n_embd: "wide" }, 'n_embd is "wide", expected a number'],
     [
@@ -111,8 +83,8 @@ Deno.test("readHfFolder() names the field that it cannot use", async () => {
     ["llama", { hidden_act: "gelu" }, 'hidden_act is "gelu", supported are silu'],
     [
       "llama",
-      { rope_parameters: { rope_type: "longrope" } },
-      'rope_parameters.rope_type is "longrope", supported are default, linear, dynamic, llama3, yarn',
+      { rope_parameters: { rope_type: "ntk" } },
+      'rope_parameters.rope_type is "ntk", supported are default, linear, dynamic, llama3, yarn, longrope, su',
     ],
     [
       "llama",
@@ -143,6 +115,11 @@ Deno.test("readHfFolder() names the field that it cannot use", async () => {
       "llama",
       { rope_parameters: { partial_rotary_factor: 0.5 } },
       'rope_parameters.partial_rotary_factor is "0.5", supported are 1',
+    ],
+    [
+      "llama",
+      { rope_scaling: { rope_type: "longrope", short_factor: [1], long_factor: "1" } },
+      'rope_scaling.long_factor is "1", expected a list of numbers',
     ],
     ["llama", { mlp_bias: true }, 'mlp_bias is "true", supported are false'],
   ];

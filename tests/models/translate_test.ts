@@ -157,7 +157,7 @@ Deno.test("Translator writes the same as a whole forward pass, greedy and with o
   const generator = new TokenGenerator(translator, { batch: 3, temperature: 0 });
   const got: number[][] = [[], [], []];
   for await (
-    const blocks of generator.stream([[START], [START], [START]], { length: ROW, stop: END })
+    const blocks of generator.stream([[START], [START], [START]], { length: ROW, stop: [END] })
   ) {
     blocks.forEach((tokens, row) => got[row]!.push(...tokens));
   }

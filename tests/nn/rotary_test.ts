@@ -105,6 +105,19 @@ Deno.test("RotaryEmbedding scales by parts as YaRN", async () => {
   await assertTables({ ...fine, mscale: 0.7, mscaleAllDim: 0.9 }, between, ratio);
 });
 
+Deno.test("RotaryEmbedding divides each pair by its own factor as LongRoPE", async () => {
+  // Ding et al. 2024, equation 4; the factor √(1 + ln s / ln L) is that of section 3.3.
+  const shortFactors = PAIRS.map((pair) => 1 + pair / 16), longFactors = PAIRS.map((i) => 2 + i);
+  const scaling = { type: "longrope", factor: 4, shortFactors, longFactors } as const;
+  const temperature = (original: number): number => Math.sqrt(1 + Math.log(4) / Math.log(original));
+  const long = PAIRS.map((pair) => theta(pair) / longFactors[pair]!);
+  const short = PAIRS.map((pair) => theta(pair) / shortFactors[pair]!);
+  await assertTables({ ...scaling, originalMaxLen: 95 }, long, temperature(95));
+  await assertTables({ ...scaling, originalMaxLen: 96 }, short, temperature(96));
+  await assertTables({ ...scaling, originalMaxLen: 32, attentionFactor: 1.25 }, long, 1.25);
+  await assertTables({ ...scaling, factor: 1, originalMaxLen: 96 }, short, 1);
+});
+
 Deno.test("RotaryEmbedding has the frequencies of models that transformers 5.24 loads", async () => {
   // inv_freq of pairs, printed in float32: Llama 3.1 8B, and Qwen 2.5 7B with its YaRN settings.
   const llama = await frequenciesOf(128, 500_000, {
@@ -161,6 +174,16 @@ Deno.test("RotaryEmbedding refuses scalings that make no sense, with the numbers
     [
       { type: "yarn", factor: 8, originalMaxLen: 64, betaFast: 1, betaSlow: 2 },
       "RotaryEmbedding: betaFast 1 is not at least betaSlow 2, above 0",
+    ],
+    [
+      {
+        type: "longrope",
+        factor: 2,
+        shortFactors: [1, 1, 1, 1],
+        longFactors: [1, 1],
+        originalMaxLen: 8,
+      },
+      "RotaryEmbedding: longFactors has 2 numbers, expected 4",
     ],
   ];
   for (const [scaling, message] of cases) {
