@@ -12,6 +12,7 @@ export * from "./adaptive.ts";
 export * from "./rprop.ts";
 export * from "./muon.ts";
 export * from "./adafactor.ts";
+export * from "./lbfgs.ts";
 export {
   ExponentialLR,
   LambdaLR,

@@ -4,7 +4,8 @@ import { compile } from "../ops/compiled.ts";
 import { HostScalars } from "../ops/host_scalar.ts";
 import { guarded } from "../ops/guard.ts";
 import { Bucket, type RuleTensors, type StatePlan, type Updated } from "./_bucket.ts";
-import { pythonName, scriptName } from "./_names.ts";
+import { pythonSettings, scriptSettings } from "./_names.ts";
+import { checkParameters } from "./_parameters.ts";
 
 export type { RuleTensors, StatePlan, Updated } from "./_bucket.ts";
 
@@ -133,16 +134,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
     const typed = full as unknown as ParameterGroup<S>;
     this.check(typed);
     const known = new Set(this.paramGroups.flatMap((g) => g.params));
-    for (const p of typed.params) {
-      if (known.has(p)) throw stateError(this.#name, "a parameter appears twice");
-      known.add(p);
-      if (!p.isLeaf) {
-        throw stateError(this.#name, "a computed tensor cannot be optimized", "pass leaves");
-      }
-      if (!p.dtype.startsWith("float")) {
-        throw stateError(this.#name, `a parameter has dtype ${p.dtype}, which has no gradient`);
-      }
-    }
+    checkParameters(this.#name, typed.params, known);
     this.paramGroups.push(typed);
     this.#buckets.push(bucketsOf(this.#name, typed.params));
   }
@@ -211,8 +203,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
           if (own && Object.keys(own).length) state[positions.get(p)!] = own;
         }
       }
-      const named = Object.entries(settings).map(([key, value]) => [pythonName(key), value]);
-      groups.push({ ...Object.fromEntries(named), params: params.map((p) => positions.get(p)!) });
+      groups.push({ ...pythonSettings(settings), params: params.map((p) => positions.get(p)!) });
       position += params.length;
     }
     return { state, param_groups: groups };
@@ -249,9 +240,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
   #restoreGroup(i: number, group: ParameterGroup<S>, saved: OptimizerState): void {
     const { params, ...settings } = saved.param_groups[i]!;
     const positions = params as readonly number[];
-    for (const [name, value] of Object.entries(settings)) {
-      Object.assign(group, { [scriptName(name)]: value });
-    }
+    Object.assign(group, scriptSettings(settings));
     for (const bucket of this.#buckets[i]!) {
       const states = bucket.parameters.map((p) => saved.state[positions[group.params.indexOf(p)]!]);
       bucket.restore(this.keeps(group), states);
