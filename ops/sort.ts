@@ -3,9 +3,9 @@ import { normalizeAxis, rangeError } from "./check.ts";
 import { apply, type Attribute, defineOp, type TensorOrNumber } from "./define.ts";
 import { convert } from "./convert.ts";
 import { div, mul } from "./arithmetic.ts";
-import { eq, le, lt } from "./comparison.ts";
+import { eq, le, logicalOr, lt, ne } from "./comparison.ts";
 import { where } from "./choice.ts";
-import type { DType } from "./ir/dtype.ts";
+import { arange } from "./create.ts";
 import * as e from "./ir/expr.ts";
 import { type ScanKernel, sizeOf } from "./ir/kernel.ts";
 import { gather, IndexMethods } from "./index.ts";
@@ -104,7 +104,7 @@ const SCAN = defineOp<ScanAttributes>({
   name: "scan",
   lower([x], { axis, op }) {
     const { shape } = x!;
-    const dtype: DType = op.startsWith("arg") ? "int32" : x!.dtype;
+    const { dtype } = x!;
     const outputs = [{ dtype, value: e.acc(0, dtype), index: undefined }];
     const kernel: ScanKernel = {
       kind: "scan",
@@ -112,7 +112,7 @@ const SCAN = defineOp<ScanAttributes>({
       axis,
       op,
       body: x!.at(e.axesOf(shape)),
-      inputs: [{ dtype: x!.dtype }],
+      inputs: [{ dtype }],
       outputs,
     };
     return { kernel, shapes: [shape] };
@@ -144,7 +144,7 @@ function productGradient(x: Tensor, y: Tensor, grad: Tensor, axis: number): Tens
 
 function scan(name: string, op: ScanOp, x: Tensor, dim: number): Tensor {
   const axis = normalizeAxis(name, dim, x.ndim);
-  if (x.ndim === 0) return op.startsWith("arg") ? x.mul(0).to("int32") : x;
+  if (x.ndim === 0) return x;
   return apply(SCAN, [x.dtype === "bool" ? convert(x, "int32") : x], { axis, op });
 }
 
@@ -160,22 +160,32 @@ export function cumprod(x: Tensor, dim: number): Tensor {
 
 function runningExtremum(
   name: string,
-  op: "argmax" | "argmin",
+  op: "max" | "min",
   x: Tensor,
   dim: number,
 ): ValuesAndIndices {
-  const indices = scan(name, op, x.detach(), dim);
-  return { values: x.ndim === 0 ? x : gather(x, dim, indices), indices };
+  const axis = normalizeAxis(name, dim, x.ndim);
+  if (x.ndim === 0) return { values: x, indices: x.mul(0).to("int32") };
+  const each = x.detach();
+  const isExtremum = logicalOr(eq(each, scan(name, op, each, axis)), ne(each, each));
+  const length = x.shape[axis]!;
+  const positions = reshape(
+    arange(0, length, 1, { dtype: "int32", device: x.device }),
+    x.shape.map((_, d) => d === axis ? length : 1),
+  );
+  // The last element that was the extremum is where it was last reached.
+  const indices = scan(name, "max", where(isExtremum, positions, 0), axis);
+  return { values: gather(x, axis, indices), indices };
 }
 
-/** Running maximum and where it was last reached, like `torch.cummax`. */
+/** Running maximum (NaN from the first one on) and where it was last reached, like `torch.cummax`. */
 export function cummax(x: Tensor, dim: number): ValuesAndIndices {
-  return runningExtremum("cummax", "argmax", x, dim);
+  return runningExtremum("cummax", "max", x, dim);
 }
 
-/** Running minimum and where it was last reached, like `torch.cummin`. */
+/** Running minimum (NaN from the first one on) and where it was last reached, like `torch.cummin`. */
 export function cummin(x: Tensor, dim: number): ValuesAndIndices {
-  return runningExtremum("cummin", "argmin", x, dim);
+  return runningExtremum("cummin", "min", x, dim);
 }
 
 /** Options of `searchsorted`. */

@@ -152,7 +152,7 @@ export interface ScanKernel {
   readonly kind: "scan";
   readonly shape: readonly number[];
   readonly axis: number;
-  readonly op: "sum" | "prod" | "max" | "min" | "argmax" | "argmin";
+  readonly op: "sum" | "prod" | "max" | "min";
   readonly body: Expr;
   readonly inputs: readonly KernelInput[];
   readonly outputs: readonly KernelOutput[];

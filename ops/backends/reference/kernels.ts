@@ -279,10 +279,9 @@ function scanRunner(kernel: ScanKernel): Runner {
   const body = evaluatorOf([kernel.body]);
   const write = writerOf([...kernel.outputs.entries()], shape);
   const outer = shape.with(axis, 1);
-  const dtype = op === "argmax" || op === "argmin" ? "int32" : kernel.body.dtype;
   return (inputs, outputs) => {
     const scope: Scope = { axes: [], accumulators: [], inputs };
-    const accumulator = new Accumulator(op, dtype);
+    const accumulator = new Accumulator(op, kernel.body.dtype);
     forEachPoint(scope.axes, 0, outer, () => {
       accumulator.reset();
       for (let i = 0; i < shape[axis]!; i++) {

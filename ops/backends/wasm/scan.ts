@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { axesOf, axis, ravel } from "../../ir/expr.ts";
+import { axesOf, ravel } from "../../ir/expr.ts";
 import { type ScanKernel, sizeOf } from "../../ir/kernel.ts";
 import { countVariant, type Value } from "./emit.ts";
 import { arrangeLoops, loadsOf, type Loop, vectorCost } from "./emit_axes.ts";
@@ -23,14 +23,13 @@ import {
 import { type Node, NodeBuilder } from "./emit_node.ts";
 import { emitNothing, nodeCost } from "./map.ts";
 import { hostFunctions } from "./math_f64.ts";
-import { accumulate, type Accumulation, isArg, newState, resetState } from "./reduce_accumulate.ts";
+import { accumulate, type Accumulation, newState, resetState } from "./reduce_accumulate.ts";
 
 interface ScanPlan extends Accumulation {
   readonly prefix: readonly Loop[];
   readonly vector: Loop;
   readonly scanned: readonly Loop[];
   readonly body: Node;
-  readonly position: Node;
   readonly stores: readonly { readonly value: Node; readonly index: Node }[];
   /** Whether all is done one by one. */
   readonly single: boolean;
@@ -53,13 +52,12 @@ function plan(kernel: ScanKernel): ScanPlan {
   const lift = (x: ScanKernel["body"]) => builder.lift(x, axes, memo);
   const roots = [
     lift(kernel.body),
-    lift(axis(kernel.axis, kernel.shape[kernel.axis]!)),
     ...kernel.outputs.flatMap((o) => [lift(o.value), lift(o.index ?? rowMajor)]),
   ];
   const space = arrangeLoops(builder, { loops, roots });
   const stores = kernel.outputs.map((_, i) => ({
-    value: space.roots[2 + 2 * i]!,
-    index: space.roots[3 + 2 * i]!,
+    value: space.roots[1 + 2 * i]!,
+    index: space.roots[2 + 2 * i]!,
   }));
   const accesses = [...loadsOf(space.roots), ...stores.map((s) => ({ ...s, store: true }))];
   let vector = NO_LOOP, best = 2 + 2 * accesses.length;
@@ -74,7 +72,6 @@ function plan(kernel: ScanKernel): ScanPlan {
     vector,
     scanned: space.loops.filter((l) => l.group === 1),
     body: space.roots[0]!,
-    position: space.roots[1]!,
     stores,
     single: vector === NO_LOOP || usesFloat64(space.roots),
   };
@@ -83,27 +80,23 @@ function plan(kernel: ScanKernel): ScanPlan {
 interface Side {
   readonly acc: Value;
   readonly body: Value;
-  readonly position: Value | undefined;
   readonly stores: readonly Value[];
 }
 
 function lowerSide(nest: Nest, p: ScanPlan, lowering: Lowering, wide: boolean): Side {
   const floats = p.dtype === "float64";
-  const type = floats ? (isArg(p.op) ? "i32" : "f64") : "v128";
   // One level deeper than the loops: it changes in every turn, after what is hoisted.
-  const acc = boundValue(nest.table, type, 3 + p.scanned.length, wide);
+  const acc = boundValue(nest.table, floats ? "f64" : "v128", 3 + p.scanned.length, wide);
   lowering.bindAcc(0, acc);
-  const position = floats ? lowering.scalar(p.position) : lowering.vector(p.position);
   return {
     acc,
     body: floats ? lowering.native(p.body) : lowering.vector(p.body),
-    position: isArg(p.op) ? position : undefined,
     stores: p.stores.map(({ value, index }, i) => lowering.store(nest.output(i), index, value)),
   };
 }
 
 function rootsOf(side: Side): Value[] {
-  return [side.body, ...(side.position ? [side.position] : []), ...side.stores];
+  return [side.body, ...side.stores];
 }
 
 /** One turn over `n` vectors side by side (or one element): the loop along the scanned axis. */
@@ -114,9 +107,8 @@ function emitTurn(nest: Nest, p: ScanPlan, side: Side, n: number): void {
   for (const s of states) resetState(f, p, s);
   nest.loops(p.scanned, 3, rootsOf(side), () => {
     for (const c of copies) {
-      const at = side.position && e.get(side.position, c);
-      accumulate(f, p, states[c]!, e.get(side.body, c), at);
-      e.bind(side.acc, states[c]!.position ?? states[c]!.value, c);
+      accumulate(f, p, states[c]!, e.get(side.body, c), undefined);
+      e.bind(side.acc, states[c]!.value, c);
       e.run(side.stores, c);
     }
   }, copies.length);

@@ -16,19 +16,12 @@ import {
   rewrite,
   select,
 } from "../../ir/expr.ts";
-import {
-  kernelKey,
-  type KernelOutput,
-  type ReduceKernel,
-  type Reduction,
-  type ScanKernel,
-  sizeOf,
-} from "../../ir/kernel.ts";
+import { kernelKey, type ReduceKernel, type ScanKernel, sizeOf } from "../../ir/kernel.ts";
 import { linearize } from "../../ir/program.ts";
 import { Emitter } from "./emit.ts";
 import { flatten, position } from "./flatten.ts";
 import { type Layout, Module } from "./module.ts";
-import { declareBetter, isArgument, reduceStep } from "./reduce.ts";
+import { reduceStep } from "./reduce.ts";
 import {
   argumentsFrom,
   entryPoint,
@@ -38,7 +31,7 @@ import {
   type Step,
   type StepArgument,
 } from "./step.ts";
-import { combine, literal, neutral, neutralValue, registerType } from "./wgsl.ts";
+import { combine, neutral, neutralValue, registerType } from "./wgsl.ts";
 
 const THREADS = 64;
 
@@ -88,7 +81,7 @@ function lineShape(kernel: ScanKernel): readonly number[] {
   return kernel.shape.filter((_, d) => d !== kernel.axis);
 }
 
-/** Totals of all chunks: values and, for positions of extremes, where they lie. */
+/** Totals of all chunks. */
 function totalsKernel(kernel: ScanKernel, cut: Cut): ReduceKernel {
   const lines = lineShape(kernel), { op, body } = kernel;
   const start = mul(axis(lines.length, cut.chunks), int(cut.chunk));
@@ -105,21 +98,14 @@ function totalsKernel(kernel: ScanKernel, cut: Cut): ReduceKernel {
     : inside;
   // Totals of halves are kept whole.
   const kept = body.dtype === "float16" ? "float32" : body.dtype;
-  const best: Reduction["op"] = op === "argmax" ? "max" : op === "argmin" ? "min" : op;
   const whole = body.dtype === kept ? value : call("cast", [value], kept);
-  const reductions: Reduction[] = [{ op: best, body: whole, dtype: kept }];
-  const outputs: KernelOutput[] = [{ dtype: kept, value: acc(0, kept), index: undefined }];
-  if (isArgument(op)) {
-    reductions.push({ op, body: value, dtype: "int32" });
-    outputs.push({ dtype: "int32", value: add(start, acc(1, "int32")), index: undefined });
-  }
   return {
     kind: "reduce",
     shape: [...lines, cut.chunks],
     reduce: [cut.chunk],
     inputs: kernel.inputs,
-    reductions,
-    outputs,
+    reductions: [{ op, body: whole, dtype: kept }],
+    outputs: [{ dtype: kept, value: acc(0, kept), index: undefined }],
   };
 }
 
@@ -163,20 +149,23 @@ function generate(
   // Neighbouring threads take neighbouring lines.
   emitter.line(`let chunk = id / ${cut.lines}u;`);
   emitter.define("line", `i32(id % ${cut.lines}u)`);
-  declareState(kernel, module, emitter);
+  const { dtype } = kernel.body;
+  emitter.line(`var state: ${registerType(dtype)} = ${neutral(op, dtype, module.use)};`);
+  const take = (value: string): string =>
+    `state = ${combine(op, dtype, "state", value, module.use)};`;
   const totals = inputs.length + kernel.outputs.length;
   if (cut.chunks > 1) {
     emitter.line(`for (var q = 0u; q < chunk; q++) {
 let total = u32(line) * ${cut.chunks}u + q;
 let before = ${module.load(totals, "total")};
-${take(kernel, module, "before", () => module.load(totals + 1, "total"))}
+${take("before")}
 }`);
   }
   emitter.open();
   const at = emitter.define("at", "i32(t)");
   const value = emitter.root(0, { axes: ["line", at] });
-  emitter.line(take(kernel, module, value, () => "at"));
-  const result = emitter.define("result", isArgument(op) ? "place" : "state");
+  emitter.line(take(value));
+  const result = emitter.define("result", "state");
   const point = { axes: ["line", at], accs: [result] };
   const stores = kernel.outputs.map((_, o) => {
     const stored = emitter.root(1 + 2 * o, point);
@@ -190,28 +179,4 @@ for (var t = start; t < min(start + ${cut.chunk}u, ${cut.length}u); t++) {
 ${loop}
 }`);
   return module.text(entryPoint(THREADS, Math.ceil(count / THREADS), emitter.close()));
-}
-
-function declareState({ op, body }: ScanKernel, module: Module, emitter: Emitter): void {
-  const type = registerType(body.dtype);
-  if (isArgument(op)) {
-    const worst = literal(neutralValue(op, body.dtype), body.dtype, module.use);
-    emitter.line(`var state: ${type} = ${worst};\nvar place = 2147483647i;`);
-  } else emitter.line(`var state: ${type} = ${neutral(op, body.dtype, module.use)};`);
-}
-
-/** Takes a value into the running state. */
-function take(kernel: ScanKernel, module: Module, value: string, place: () => string): string {
-  const { op, body } = kernel;
-  if (!isArgument(op)) {
-    return `state = ${combine(op, body.dtype, "state", value, module.use)};`;
-  }
-  const better = declareBetter(module, op, body.dtype);
-  return `{
-let candidate = ${place()};
-if (${better}(${value}, candidate, state, place)) {
-state = ${value};
-place = candidate;
-}
-}`;
 }

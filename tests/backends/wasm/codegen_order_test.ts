@@ -32,11 +32,10 @@ Deno.test("scan kernels run along any axis", () => {
     const size = shape.reduce((a, b) => a * b, 1);
     const axes = shape.map((s, d) => axis(d, s));
     for (let d = 0; d < shape.length; d++) {
-      for (const op of ["sum", "prod", "max", "min", "argmax", "argmin"] as const) {
+      for (const op of ["sum", "prod", "max", "min"] as const) {
         for (const dtype of ["float32", "int32", "float64"] as const) {
-          const type = op.startsWith("arg") ? "int32" : dtype;
           const x = load(0, dtype, strided(axes, strides));
-          const value = type === "float32" ? add(acc(0, type), x) : acc(0, type);
+          const value = dtype === "float32" ? add(acc(0, dtype), x) : acc(0, dtype);
           const kernel: ScanKernel = {
             kind: "scan",
             shape,
@@ -44,7 +43,7 @@ Deno.test("scan kernels run along any axis", () => {
             op,
             body: x,
             inputs: [{ dtype }],
-            outputs: [out(value), out(acc(0, type), strided(axes, strides))],
+            outputs: [out(value), out(acc(0, dtype), strided(axes, strides))],
           };
           const values = dtype === "int32" ? integers(size, -2, 2) : normal(size);
           compare(kernel, [values], [size, size], { absolute: 1e-4, relative: 1e-5 });

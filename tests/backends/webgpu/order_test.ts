@@ -99,7 +99,6 @@ function scanOf(
   dtype: DType = "float32",
 ): ScanKernel {
   const body: Expr = load(0, dtype, ravel(shape.map((size, d) => axis(d, size)), shape));
-  const result = op.startsWith("arg") ? "int32" as const : dtype;
   return {
     kind: "scan",
     shape,
@@ -107,12 +106,12 @@ function scanOf(
     op,
     body,
     inputs: [{ dtype }],
-    outputs: [{ dtype: result, value: acc(0, result), index: undefined }],
+    outputs: [{ dtype, value: acc(0, dtype), index: undefined }],
   };
 }
 
 gpuTest("scan along every axis, for all edge sizes", async (backend) => {
-  for (const op of ["sum", "prod", "max", "min", "argmax", "argmin"] as const) {
+  for (const op of ["sum", "prod", "max", "min"] as const) {
     for (const n of EDGES) {
       const shapes = [[[n], 0], [[3, n], 1], [[n, 5], 0], [[2, n, 3], 1]] as const;
       // All shapes for sums, for the others one of them in turn.
@@ -137,7 +136,7 @@ gpuTest("scan along every axis, for all edge sizes", async (backend) => {
 
 gpuTest("scan of integers, long and equal values", async (backend) => {
   const values = randoms(5000).map((v) => Math.round(v * 3));
-  for (const op of ["sum", "max", "argmax"] as const) {
+  for (const op of ["sum", "max"] as const) {
     await compareKernel(backend, scanOf([5000], 0, op, "int32"), [{ dtype: "int32", values }], [
       { size: 5000 },
     ]);
