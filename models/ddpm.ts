@@ -174,10 +174,10 @@ export const script: Script<Config> = {
   },
   commands: {
     train: { about: "Train and evaluate (the default)" },
-    sample: { about: "Paint what --prompt asks for" },
-    interpolate: { about: "Paint from one prompt to another" },
-    inpaint: { about: "Paint a part of a picture anew", positional: "IMAGE" },
-    eval: { about: "Judge a run or a checkpoint", positional: "CHECKPOINT" },
+    sample: { about: "Paint what --prompt asks for", positional: "[CHECKPOINT]" },
+    interpolate: { about: "Paint from one prompt to another", positional: "[CHECKPOINT]" },
+    inpaint: { about: "Paint a part of a picture anew (the run by --resume)", positional: "IMAGE" },
+    eval: { about: "Judge a run or a checkpoint", positional: "[CHECKPOINT]" },
   },
 };
 
@@ -414,9 +414,10 @@ async function trainCommand(parsed: Parsed<Config>): Promise<void> {
 
 async function main(): Promise<void> {
   const parsed = commandLine(script);
-  if (parsed.command === "sample") await sample(await openModel(parsed));
-  else if (parsed.command === "interpolate") await interpolate(await openModel(parsed));
-  else if (parsed.command === "inpaint") await inpaint(await openModel(parsed), parsed.args[0]);
+  const [named] = parsed.args;
+  if (parsed.command === "sample") await sample(await openModel(parsed, named));
+  else if (parsed.command === "interpolate") await interpolate(await openModel(parsed, named));
+  else if (parsed.command === "inpaint") await inpaint(await openModel(parsed), named);
   else if (parsed.command === "eval") await evalCommand(parsed);
   else await trainCommand(parsed);
 }

@@ -123,7 +123,7 @@ export const script: Script<Config> = {
   },
   commands: {
     train: { about: "Train, evaluate, draw the attention of an example (the default)" },
-    eval: { about: "Share of held-out pairs that are right", positional: "CHECKPOINT" },
+    eval: { about: "Share of held-out pairs that are right", positional: "[CHECKPOINT]" },
     translate: { about: "Translate texts with the newest run", positional: "TEXT…" },
   },
 };

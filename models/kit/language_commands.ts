@@ -20,8 +20,8 @@ import { openText, savedTokenizer, type TokenText } from "./text.ts";
 /** The commands, for the help. */
 export const commands: Readonly<Record<string, Command>> = {
   train: { about: "Train, evaluate and write a sample (the default)" },
-  sample: { about: "Write text with a run or a checkpoint", positional: "CHECKPOINT" },
-  eval: { about: "Loss, perplexity and bits per character", positional: "CHECKPOINT" },
+  sample: { about: "Write text with a run or a checkpoint", positional: "[CHECKPOINT]" },
+  eval: { about: "Loss, perplexity and bits per character", positional: "[CHECKPOINT]" },
 };
 
 /** Settings of a script, the shared ones among them. */
