@@ -86,13 +86,11 @@ export class Tensor extends ActivationMethods {
     if (sizeOf(this.shape) !== 1) {
       throw stateError("item", `the tensor has ${sizeOf(this.shape)} elements, item() wants one`);
     }
-    const sync = this.storage.backend.readSync(
-      this.#readable().buffer,
-      this.#readable().start,
-      this.#readable().bytes,
-    );
+    const { backend } = this.storage;
+    const { buffer, start, bytes } = this.#readable();
+    const sync = backend.slowReadSync ? undefined : backend.readSync(buffer, start, bytes);
     const values = sync ? hostArray(this.dtype, sync.buffer) : await this.data();
-    if (sync) await breathe(this.storage.backend);
+    if (sync) await breathe(backend);
     return Number(values[0]);
   }
 

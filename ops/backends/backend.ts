@@ -71,6 +71,8 @@ export interface Backend {
   read(buffer: Buffer, byteOffset: number, bytes: number): Promise<Uint8Array<ArrayBuffer>>;
   /** The same at once, where the device can (CPU always); `undefined` where it cannot. */
   readSync(buffer: Buffer, byteOffset: number, bytes: number): Uint8Array<ArrayBuffer> | undefined;
+  /** Set where that takes longer than to await `read`: in a page it goes by way of a canvas. */
+  readonly slowReadSync?: boolean | undefined;
   /** Device-to-device copy. Ranges must not overlap. */
   copy(source: Buffer, sourceByte: number, target: Buffer, targetByte: number, bytes: number): void;
 

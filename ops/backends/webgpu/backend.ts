@@ -20,7 +20,7 @@ import { lower } from "./lower.ts";
 import { type CompileStatistics, type Pipeline, PipelineCache } from "./pipelines.ts";
 import { preparePlan } from "./plan.ts";
 import { CommandQueue } from "./queue.ts";
-import { StagingPool } from "./staging.ts";
+import { readsAtOnce, StagingPool } from "./staging.ts";
 import { foldDispatch, type Lowered } from "./step.ts";
 import { type UniformBlock, UniformCache, uniformWords } from "./uniforms.ts";
 
@@ -74,6 +74,7 @@ export class WebgpuBackend implements Backend {
   /** Always `webgpu`. */
   readonly name = "webgpu";
   readonly description: string;
+  readonly slowReadSync: boolean = !readsAtOnce();
   /** Whether the adapter computes on the processor. */
   readonly software: boolean;
   readonly #opened: OpenedDevice;

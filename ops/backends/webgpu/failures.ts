@@ -21,6 +21,11 @@ export class Failures {
     this.#lost ??= error;
   }
 
+  /** Whether there is something to throw. */
+  get any(): boolean {
+    return (this.#lost ?? this.#cause ?? this.#first) !== undefined;
+  }
+
   /** Throws the loss of the device, or the first error since the last call, which is then forgotten. */
   check(): void {
     const error = this.#lost ?? this.#cause ?? this.#first;

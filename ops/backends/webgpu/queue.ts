@@ -4,6 +4,7 @@
  */
 import type { KernelTiming } from "../backend.ts";
 import type { Memory } from "./buffers.ts";
+import { CanvasReader } from "./canvas.ts";
 import type { Failures } from "./failures.ts";
 import type { Staging, StagingPool } from "./staging.ts";
 import { Stopwatch } from "./timing.ts";
@@ -33,6 +34,7 @@ export class CommandQueue {
   #pass: GPUComputePassEncoder | undefined;
   #dispatches = 0;
   #submissions = 0;
+  #canvas: CanvasReader | undefined;
   /** Called with the time of every kernel when set. */
   onTiming: ((timing: KernelTiming) => void) | undefined;
 
@@ -138,11 +140,11 @@ export class CommandQueue {
     try {
       this.#fetch(memory, offset, bytes, staging);
       const result = await staging.read(bytes);
-      this.#failures.check();
+      await this.#check();
       return result;
     } catch (error) {
       // The cause says more than the map that failed by it, but may come a turn later.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await turn();
       this.#failures.check();
       throw error;
     } finally {
@@ -150,11 +152,15 @@ export class CommandQueue {
     }
   }
 
-  /** The same at once, where the platform is known to do that. */
+  /** The same at once, where the platform is known to do that, or has canvases. */
   readNow(memory: Memory, offset: number, bytes: number): Uint8Array<ArrayBuffer> | undefined {
-    const staging = this.#staging.primed;
-    if (!staging) return undefined;
     this.#failures.check();
+    const staging = this.#staging.primed;
+    if (!staging) {
+      this.submit();
+      this.#canvas ??= CanvasReader.open(this.#device);
+      return this.#canvas?.read(memory.gpu, offset, bytes);
+    }
     const result = new Uint8Array(bytes);
     for (let at = 0; at < bytes; at += staging.capacity) {
       const part = Math.min(staging.capacity, bytes - at);
@@ -169,6 +175,16 @@ export class CommandQueue {
     this.submit();
     await this.#device.queue.onSubmittedWorkDone().catch(() => {});
     await this.#stopwatch?.settled();
+    await this.#check();
+  }
+
+  /** Throws what went wrong. What follows from it may come a turn later, and is not told again. */
+  async #check(): Promise<void> {
+    if (this.#failures.any) await turn();
     this.#failures.check();
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
