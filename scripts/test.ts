@@ -2,7 +2,7 @@
  * Runs the tests by tiers and adds up what they report.
  *
  * ```sh
- * deno task test                       # plans, cpu, webgpu, doc, node
+ * deno task test                       # plans, cpu, webgpu, doc, node, page
  * deno task test:cpu --filter conv2d   # one tier, with options for `deno test`
  * ```
  *
@@ -13,6 +13,7 @@
  */
 import { stripAnsiCode } from "@std/fmt/colors";
 import { exists } from "../models/kit/files.ts";
+import { findChromium } from "../tests/browser/chromium.ts";
 
 /** One way of testing. */
 interface Tier {
@@ -51,7 +52,13 @@ const TIERS = {
   cpu: {
     about: "everything on the CPU",
     paths: ["tests"],
-    ignore: [...DEVICE_FREE, "tests/backends/webgpu", "tests/consumer", "tests/node"],
+    ignore: [
+      ...DEVICE_FREE,
+      "tests/backends/webgpu",
+      "tests/browser",
+      "tests/consumer",
+      "tests/node",
+    ],
     device: "cpu",
   },
   webgpu: {
@@ -74,11 +81,19 @@ const TIERS = {
     about: "imported from JSR's name, and packed for npm and run in Node",
     paths: ["tests/node"],
   },
+  page: {
+    about: "trains on each device in a page of headless Chromium",
+    paths: ["tests/browser/training_test.ts"],
+  },
+  browser: {
+    about: "the same, the tests of WebGPU and PyTorch's answers on Chromium's WebGPU; minutes",
+    paths: ["tests/browser"],
+  },
 } satisfies Record<string, Tier>;
 
 type TierName = keyof typeof TIERS;
 
-const DEFAULT_TIERS: readonly TierName[] = ["plans", "cpu", "webgpu", "doc", "node"];
+const DEFAULT_TIERS: readonly TierName[] = ["plans", "cpu", "webgpu", "doc", "node", "page"];
 
 /**
  * Reads the counts from the output of `deno test`.
@@ -155,6 +170,21 @@ async function adapterNote(): Promise<string | undefined> {
     "A software adapter will do; Debian and Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1";
 }
 
+/** What to say where there is no browser. */
+async function browserNote(): Promise<string | undefined> {
+  if (await findChromium() !== undefined) return undefined;
+  return "Chromium was not found, so the tests in a page did not run. " +
+    "Debian: apt-get install chromium";
+}
+
+/** What to say after the counts: what did not run for want of something, and how to get it. */
+async function notesOn(tiers: readonly TierName[]): Promise<string[]> {
+  const onGpu = tiers.includes("webgpu") || tiers.includes("gpu");
+  const inPage = tiers.includes("page") || tiers.includes("browser");
+  const notes = [onGpu ? await adapterNote() : undefined, inPage ? await browserNote() : undefined];
+  return notes.filter((note) => note !== undefined);
+}
+
 function tiersOf(names: readonly string[]): TierName[] {
   const unknown = names.find((name) => !Object.hasOwn(TIERS, name));
   if (unknown !== undefined) {
@@ -184,9 +214,7 @@ if (import.meta.main) {
     lines.push(`${name.padEnd(8)}${counts} ${String(skipped).padStart(4)} skipped ${seconds} s`);
   }
   console.log(`\n${lines.join("\n")}\n`);
-  const onGpu = tiers.includes("webgpu") || tiers.includes("gpu");
-  const note = onGpu ? await adapterNote() : undefined;
-  if (note !== undefined) console.log(`${note}\n`);
+  for (const note of await notesOn(tiers)) console.log(`${note}\n`);
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
   console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
   Deno.exit(total.failed > 0 ? 1 : 0);
