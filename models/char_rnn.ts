@@ -20,16 +20,16 @@
 import { compile, manualSeed, noGrad, stack, type Tensor, zeros } from "@tensaurus/core";
 import * as nn from "@tensaurus/core/nn";
 import * as optim from "@tensaurus/core/optim";
-import { type LoaderState, loadTensors, type Tokenizer } from "@tensaurus/core/data";
+import { loadTensors, type Tokenizer } from "@tensaurus/core/data";
 import type { Script } from "./kit/config.ts";
 import { openDevice } from "./kit/device.ts";
 import { type Decoder, TokenGenerator } from "./kit/generate.ts";
 import * as language from "./kit/language.ts";
+import * as training from "./kit/language_run.ts";
 import { commands, type OpenedModel, runLanguageScript } from "./kit/language_commands.ts";
 import { runMain } from "./kit/main.ts";
-import { TrainingRun } from "./kit/run.ts";
 import type { Checkpoint } from "./kit/run_folder.ts";
-import { checkpointFiles, loadCheckpoint, tensorBytes } from "./kit/state.ts";
+import { tensorBytes } from "./kit/state.ts";
 import * as texts from "./kit/text.ts";
 
 const F = nn.functional;
@@ -244,32 +244,14 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   const loader = texts.trackBatches(text.train, context, batchSize);
   const state = model.zeroState(loader.batchSize);
 
-  using run = await TrainingRun.open({
-    script: script.name,
-    name: "rnn",
-    device,
-    settings,
-    checkpoint,
-    model,
-    total: settings.steps,
-    perStep: batchSize * context,
-    unit: "tok",
-    columns: ["loss", "val", "lr", "norm"],
-  });
+  const learner = { model, optimizer, loader, tokenizer };
+  const options = { script: script.name, name: "rnn", device, settings, checkpoint };
+  using run = await training.openRun(model, options);
+  await training.beginRun(run, learner, checkpoint);
   if (checkpoint) {
-    const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
-    loader.loadState(saved["loader"] as LoaderState);
-    run.best = saved["best"] as number | null ?? Infinity;
     const carried = await loadTensors(`${checkpoint.path}/carried.safetensors`);
     setState(state, [...carried.values()]);
-  } else await run.folder.write("tokenizer.json", JSON.stringify(tokenizer));
-  const files = async () => {
-    const progress = { loader: loader.state(), best: run.best };
-    return {
-      ...await checkpointFiles({ model, optimizer, progress }),
-      "carried.safetensors": await tensorBytes(state.map((x, i) => [`${i}`, x])),
-    };
-  };
+  }
 
   const sums = zeros([2]); // loss and gradient norm since the last line; they stay on the device
   const trainStep = compile((x: Tensor, y: Tensor) => {
@@ -280,36 +262,27 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
     optimizer.zeroGrad(); // after the step: gradients that nobody reads later need no memory
     noGrad(() => sums.add_(stack([loss, norm])));
   }, { name: "trainStep" });
-  const evaluate = evaluator(model, text, settings);
-  const generator = generatorOf(model, tokenizer, settings);
+  const between = {
+    ...learner,
+    settings,
+    sums,
+    files: async () => ({
+      ...await training.filesOf(run, learner),
+      "carried.safetensors": await tensorBytes(state.map((x, i) => [`${i}`, x])),
+    }),
+    evaluate: evaluator(model, text, settings),
+    generator: generatorOf(model, tokenizer, settings),
+  };
 
-  let val: number | undefined;
-  let fixed: [Tensor, Tensor] | undefined;
   while (!run.over) {
     if (loader.state().batch === 0) clearState(state); // the tracks begin again
-    for await (const [x, y] of loader) {
-      if (settings.overfitBatch) fixed ??= [x!, y!];
-      if (fixed) clearState(state);
+    for await (const batch of loader) {
+      const [x, y] = run.batch(batch) as [Tensor, Tensor];
+      if (settings.overfitBatch) clearState(state);
       const lr = language.warmupCosine(run.step, settings);
       for (const group of optimizer.paramGroups) group.lr = lr;
-      trainStep(...fixed ?? [x!, y!]);
-      await run.stepped(sums);
-      if (run.due(settings.evalEvery)) {
-        val = await evaluate();
-        await run.validated(val, files);
-      }
-      if (run.due(settings.logEvery)) {
-        const [loss, norm] = await run.means(sums) as [number, number];
-        run.log({ loss, lr, norm }, { val });
-      } else run.show();
-      if (run.due(settings.saveEvery)) {
-        const { path } = await run.folder.save(run.step, await files());
-        if (settings.dryRun) await loadCheckpoint(path, { model, optimizer });
-      }
-      if (run.due(settings.sampleEvery)) {
-        const written = await language.sampleText(model, generator, tokenizer, settings);
-        run.note(`--- step ${run.step}\n${written}\n---`);
-      }
+      trainStep(x, y);
+      await training.afterStep(run, between, lr);
       if (run.over) break;
     }
   }

@@ -49,7 +49,6 @@ import {
   ToTensor,
 } from "@tensaurus/core/data";
 import { commandLine, resumeConfig, type Script, UsageError } from "./kit/config.ts";
-import { curvesSvg } from "./kit/curves.ts";
 import { openDevice } from "./kit/device.ts";
 import { expectAtLeast } from "./kit/expect.ts";
 import { runMain } from "./kit/main.ts";
@@ -204,6 +203,27 @@ function loaderOf(settings: Config, images: LabeledImages, training: boolean) {
 
 // ---------------------------------------------------------------------------------------- training
 
+/** One step; adds its loss, correct answers and images to the sums. */
+function stepOf(
+  model: Net,
+  optimizer: optim.Adam,
+  sums: Tensor,
+): (x: Tensor, y: Tensor) => void {
+  return compile((x: Tensor, y: Tensor) => {
+    optimizer.zeroGrad();
+    const logits = model.forward(x); // [N, classes]
+    const loss = F.crossEntropy(logits, y);
+    loss.backward();
+    optimizer.step();
+    noGrad(() => {
+      const count = y.shape[0]!;
+      sums.slice(0, 0, 1).add_(loss.mul(count).reshape([1]));
+      sums.slice(0, 1, 2).add_(logits.argmax(1).eq(y).sum().to("float32").reshape([1]));
+      sums.slice(0, 2, 3).add_(count);
+    });
+  }, { name: "trainStep" });
+}
+
 async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
   const device = await openDevice(settings.device);
   manualSeed(settings.seed);
@@ -231,34 +251,21 @@ async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
     columns: ["loss", "acc"],
     remedy: "run again with --detect-nan to see which operation gave it",
   });
-  const { folder } = run;
   if (checkpoint) {
     const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
     loader.loadState(saved["loader"] as LoaderState);
   }
   const files = () => checkpointFiles({ model, optimizer, progress: { loader: loader.state() } });
 
-  // Sums since the last line: loss, correct, images. They stay on the device between lines.
-  const sums = zeros([3]);
-  const trainStep = compile((x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const logits = model.forward(x); // [N, classes]
-    const loss = F.crossEntropy(logits, y);
-    loss.backward();
-    optimizer.step();
-    noGrad(() => addSums(sums, loss, logits, y));
-  }, { name: "trainStep" });
-
-  let fixed: [Tensor, Tensor] | undefined;
+  const sums = zeros([3]); // since the last line; they stay on the device
+  const trainStep = stepOf(model, optimizer, sums);
   while (!run.over) {
     const epoch = Math.floor(run.step / perEpoch) + 1;
     const totals = [0, 0, 0];
     const label = `epoch ${epoch}/${Math.ceil(total / perEpoch)}  step`;
     run.part(label, Math.min(epoch * perEpoch, total));
-    for await (const [images, labels] of loader) {
-      if (settings.overfitBatch) fixed ??= [images, labels];
-      const [x, y] = fixed ?? [images, labels];
-      trainStep(x, y);
+    for await (const batch of loader) {
+      trainStep(...run.batch(batch));
       await run.stepped(sums);
       const ends = run.over || run.step % perEpoch === 0;
       if (ends || run.due(settings.logEvery)) {
@@ -266,29 +273,24 @@ async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
         for (const i of [0, 1, 2]) totals[i]! += read[i]!;
         run.log({ epoch, loss: read[0]! / read[2]!, acc: read[1]! / read[2]! });
       } else run.show();
-      if (run.due(settings.saveEvery)) await folder.save(run.step, await files());
+      if (run.due(settings.saveEvery)) await run.save(files, { model, optimizer });
       if (ends) break;
     }
     run.stop();
-    const [lossSum, correct, count] = totals as [number, number, number];
-    const loss = (lossSum / count).toFixed(4), accuracy = (100 * correct / count).toFixed(2);
-    const seconds = (run.stepTime * (run.step % perEpoch || perEpoch) / 1000).toFixed(1);
-    console.log(`epoch ${epoch}  loss ${loss}  accuracy ${accuracy} %  ${seconds} s`);
+    printEpoch(epoch, totals, run.stepTime * (run.step % perEpoch || perEpoch));
   }
-  const accuracy = await report(model, testLoader, folder, settings, run.step);
-  const newest = (await folder.checkpoints()).at(-1)!;
-  await folder.write("model.safetensors", await Deno.readFile(`${newest.path}/model.safetensors`));
-  await folder.write("curves.svg", curvesSvg(await folder.metrics()));
+  const accuracy = await report(model, testLoader, run.folder, settings, run.step);
+  await run.publish();
   run.finish();
   expectAtLeast("test accuracy", accuracy, settings.expect);
 }
 
-/** Adds a step's loss, correct answers and images to the sums. */
-function addSums(sums: Tensor, loss: Tensor, logits: Tensor, y: Tensor): void {
-  const count = y.shape[0]!;
-  sums.slice(0, 0, 1).add_(loss.mul(count).reshape([1]));
-  sums.slice(0, 1, 2).add_(logits.argmax(1).eq(y).sum().to("float32").reshape([1]));
-  sums.slice(0, 2, 3).add_(count);
+/** The line of an epoch: means of its sums, and its milliseconds. */
+function printEpoch(epoch: number, totals: readonly number[], time: number): void {
+  const [lossSum, correct, count] = totals as [number, number, number];
+  const loss = (lossSum / count).toFixed(4), accuracy = (100 * correct / count).toFixed(2);
+  const seconds = (time / 1000).toFixed(1);
+  console.log(`epoch ${epoch}  loss ${loss}  accuracy ${accuracy} %  ${seconds} s`);
 }
 
 async function readSums(sums: Tensor): Promise<number[]> {

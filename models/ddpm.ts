@@ -72,7 +72,6 @@ import { describe, FIXED, limits } from "./ddpm/settings.ts";
 import { PromptEncoder } from "./ddpm/text.ts";
 import { UNet } from "./ddpm/unet.ts";
 import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
-import { curvesSvg } from "./kit/curves.ts";
 import { openDevice } from "./kit/device.ts";
 import { expectAtLeast } from "./kit/expect.ts";
 import { runMain } from "./kit/main.ts";
@@ -311,12 +310,10 @@ async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
   const draw = (name: string) =>
     drawSamples(run.folder, name, { ...learner, painter, prompts }, { rows, seed });
 
-  let fixed: [Tensor, Tensor] | undefined;
   while (!run.over) {
-    for await (const [x, y] of loader) {
-      if (settings.overfitBatch) fixed ??= [x, y];
+    for await (const batch of loader) {
       const lr = optimizer.paramGroups[0]!.lr = lrAt(run.step, settings);
-      trainStep(...fixed ?? [x, y]);
+      trainStep(...run.batch(batch));
       await run.stepped(sums);
       if (run.due(settings.logEvery)) {
         const { loss, norm, quarters } = await readSums(sums);
@@ -332,16 +329,12 @@ async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
   run.stop();
   const { path } = await save();
   if (dryRun) await loadRun(path, learner);
-  const { folder } = run;
-  await folder.write("model.safetensors", await Deno.readFile(`${path}/model.safetensors`));
-  await folder.write("curves.svg", curvesSvg(await folder.metrics(), CHARTS));
+  await run.publish(path, CHARTS);
   console.log(`samples     ${await draw("samples.png")}`);
-  const forward = model.forward.bind(model);
-  model.eval();
-  const scores = await ema.swap(() =>
-    evaluate({ forward, prompts, painter, diffusion, judge }, evalSettings(settings))
-  );
-  folder.log({ step: run.step, ...scores });
+  const forward = model.eval().forward.bind(model);
+  const judged = { forward, prompts, painter, diffusion, judge };
+  const scores = await ema.swap(() => evaluate(judged, evalSettings(settings)));
+  run.folder.log({ step: run.step, ...scores });
   run.finish();
   expectAtLeast("prompted accuracy", scores.promptedAccuracy ?? 0, settings.expect);
 }

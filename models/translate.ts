@@ -31,8 +31,6 @@ import {
   zeros,
 } from "@tensaurus/core";
 import * as nn from "@tensaurus/core/nn";
-import * as optim from "@tensaurus/core/optim";
-import { DataLoader, type LoaderState, loadTensors } from "@tensaurus/core/data";
 import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
 import { curvesSvg } from "./kit/curves.ts";
 import { openDevice } from "./kit/device.ts";
@@ -41,8 +39,9 @@ import type { KeyValueCache } from "./kit/key_value_cache.ts";
 import { runMain } from "./kit/main.ts";
 import { TrainingRun } from "./kit/run.ts";
 import { type Checkpoint, findCheckpoint, savedConfig } from "./kit/run_folder.ts";
-import { checkpointFiles, loadCheckpoint, loadWeights, tensorBytes } from "./kit/state.ts";
+import { loadWeights, tensorBytes } from "./kit/state.ts";
 import { drawAttention, evaluator, percent, printReport, right } from "./translate/evaluate.ts";
+import { filesOf, type Learner, learnerOf, restore } from "./translate/run.ts";
 import * as spoken from "./translate/spoken.ts";
 
 const F = nn.functional;
@@ -313,48 +312,13 @@ export function noam(step: number, settings: Pick<Config, "lr" | "width" | "warm
   return lr * width ** -0.5 * Math.min((step + 1) ** -0.5, (step + 1) * warmup ** -1.5);
 }
 
-async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
-  const once = { steps: (checkpoint?.step ?? 0) + 1, testItems: 8 };
-  const settings = given.dryRun ? { ...given, ...once } : given;
-  const device = await openDevice(settings.device);
-  manualSeed(settings.seed);
-  const { batchSize, seed, labelSmoothing } = settings;
-  const tokenizer = spoken.spokenTokenizer();
-  const model = new Transformer(tokenizer.vocabSize, settings);
-  const optimizer = new optim.Adam(model.parameters(), { betas: [0.9, 0.98], eps: 1e-9 });
-  const pairs = new spoken.PairDataset(tokenizer, settings.steps * batchSize, seed);
-  const loader = new DataLoader(pairs, { batchSize });
-  const average = new optim.EMA(model, { decay: settings.averaging });
-
-  using run = await TrainingRun.open({
-    script: script.name,
-    name: "translate",
-    device,
-    settings,
-    checkpoint,
-    model,
-    total: settings.steps,
-    perStep: batchSize,
-    unit: "pairs",
-    columns: ["loss", "acc", "lr"],
-  });
-  if (checkpoint) {
-    const saved = await loadCheckpoint(checkpoint.path, { model, optimizer });
-    const { batch } = saved["loader"] as LoaderState;
-    loader.loadState({ ...loader.state(), batch });
-    const averages = await loadTensors(`${checkpoint.path}/average.safetensors`);
-    average.loadStateDict(Object.fromEntries(averages), saved["updates"] as number);
-  }
-  const files = async () => {
-    const progress = { loader: loader.state(), updates: average.updates };
-    return {
-      ...await checkpointFiles({ model, optimizer, progress }),
-      "average.safetensors": await tensorBytes(Object.entries(average.stateDict())),
-    };
-  };
-
-  const sums = zeros([2]); // loss and correct tokens since the last line; they stay on the device
-  const trainStep = compile((source: Tensor, target: Tensor) => {
+/** One step; adds its loss and its share of right tokens to the sums. */
+function stepOf(
+  { model, optimizer, average }: Learner<Transformer>,
+  sums: Tensor,
+  labelSmoothing: number,
+): (source: Tensor, target: Tensor) => void {
+  return compile((source: Tensor, target: Tensor) => {
     const wanted = target.slice(1, 1).flatten(); // [B · T], one token ahead of what is shown
     const logits = model.forward(source, target.slice(1, 0, ROW)).flatten(0, 1); // [B · T, V]
     const loss = F.crossEntropy(logits, wanted, { ignoreIndex: spoken.PAD, labelSmoothing });
@@ -368,16 +332,40 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
       sums.add_(stack([loss, right]));
     });
   }, { name: "trainStep" });
-  const test = spoken.heldOutPairs(settings.testItems, seed);
+}
+
+async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
+  const once = { steps: (checkpoint?.step ?? 0) + 1, testItems: 8 };
+  const settings = given.dryRun ? { ...given, ...once } : given;
+  const device = await openDevice(settings.device);
+  manualSeed(settings.seed);
+  const model = new Transformer(spoken.spokenTokenizer().vocabSize, settings);
+  const learner = learnerOf(model, settings);
+  const { optimizer, average, loader } = learner;
+
+  using run = await TrainingRun.open({
+    script: script.name,
+    name: "translate",
+    device,
+    settings,
+    checkpoint,
+    model,
+    total: settings.steps,
+    perStep: settings.batchSize,
+    unit: "pairs",
+    columns: ["loss", "acc", "lr"],
+  });
+  if (checkpoint) await restore(learner, checkpoint);
+
+  const sums = zeros([2]); // loss and correct tokens since the last line; they stay on the device
+  const trainStep = stepOf(learner, sums, settings.labelSmoothing);
+  const test = spoken.heldOutPairs(settings.testItems, settings.seed);
   const evaluate = evaluator(model, settings.beams);
 
   let accuracy = 0;
-  let fixed: [Tensor, Tensor] | undefined;
-  for await (const [source, target] of loader) {
-    if (settings.overfitBatch) fixed ??= [source!, target!];
-    const lr = noam(run.step, settings);
-    optimizer.paramGroups[0]!.lr = lr;
-    trainStep(...fixed ?? [source!, target!]);
+  for await (const batch of loader) {
+    const lr = optimizer.paramGroups[0]!.lr = noam(run.step, settings);
+    trainStep(...run.batch(batch));
     await run.stepped(sums);
     if (run.due(settings.logEvery)) {
       const [loss, acc] = await run.means(sums) as [number, number];
@@ -388,10 +376,7 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
       run.folder.log({ step: run.step, testAcc: accuracy });
       run.note(`held out    ${percent(accuracy)} exactly right`);
     }
-    if (run.due(settings.saveEvery)) {
-      const { path } = await run.folder.save(run.step, await files());
-      if (settings.dryRun) await loadCheckpoint(path, { model, optimizer });
-    }
+    if (run.due(settings.saveEvery)) await run.save(() => filesOf(learner), learner);
     if (run.over) break;
   }
   run.stop();

@@ -6,7 +6,6 @@
 import { bitsPerCharacter, perplexity, type Tokenizer } from "@tensaurus/core/data";
 import type { Describe } from "./config.ts";
 import type { Module } from "@tensaurus/core/nn";
-import { curvesSvg } from "./curves.ts";
 import { expectAtMost } from "./expect.ts";
 import { exists } from "./files.ts";
 import { type SampleOptions, type TokenGenerator, writeText } from "./generate.ts";
@@ -147,11 +146,8 @@ export interface Outcome {
  * @param outcome What it came to.
  */
 export async function finishRun(run: TrainingRun, outcome: Outcome): Promise<void> {
-  const { folder } = run;
-  const best = folder.file("checkpoints/best");
-  const source = await exists(best) ? best : (await folder.checkpoints()).at(-1)!.path;
-  await folder.write("model.safetensors", await Deno.readFile(`${source}/model.safetensors`));
-  await folder.write("curves.svg", curvesSvg(await folder.metrics()));
+  const best = run.folder.file("checkpoints/best");
+  await run.publish(await exists(best) ? best : undefined);
   console.log(`best validation ${lossText(run.best, outcome.text.charactersPerToken)}`);
   run.finish();
   expectAtMost("validation loss", run.best, outcome.expect);

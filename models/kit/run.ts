@@ -6,11 +6,13 @@
  */
 import { type DeviceName, noGrad, type Tensor } from "@tensaurus/core";
 import type { Module } from "@tensaurus/core/nn";
+import { curvesSvg, type Panel } from "./curves.ts";
 import { printStart } from "./device.ts";
 import { Interrupt } from "./interrupt.ts";
 import { type Column, Progress, type StepValues } from "./progress.ts";
 import { type Checkpoint, type CheckpointFiles, RunFolder } from "./run_folder.ts";
 import type { Settings } from "./settings.ts";
+import { loadCheckpoint, type Stateful } from "./state.ts";
 
 /** What a run reads of the settings; all of them are printed and saved. */
 export interface RunSettings {
@@ -18,6 +20,10 @@ export interface RunSettings {
   readonly out: string;
   /** Steps between two lines. */
   readonly logEvery: number;
+  /** Whether one batch is taken again and again. */
+  readonly overfitBatch: boolean;
+  /** Whether one step of everything is tried. */
+  readonly dryRun: boolean;
 }
 
 /** Options of {@linkcode TrainingRun.open}. */
@@ -53,7 +59,7 @@ export interface TrainingRunOptions {
  * ```ts ignore
  * using run = await TrainingRun.open(options);
  * for await (const batch of loader) {
- *   trainStep(batch);
+ *   trainStep(run.batch(batch));
  *   await run.stepped(sums);
  *   if (run.due(settings.logEvery)) run.log({ loss: (await run.means(sums))[0] });
  *   else run.show();
@@ -67,6 +73,8 @@ export class TrainingRun {
   readonly folder: RunFolder;
   /** Lowest validation loss so far; a script that goes on with a run sets it. */
   best = Infinity;
+  /** Newest validation loss. */
+  val: number | undefined;
   readonly #options: TrainingRunOptions;
   readonly #interrupt = new Interrupt();
   #progress: Progress;
@@ -75,6 +83,7 @@ export class TrainingRun {
   #step: number;
   #logged: number;
   #over: boolean;
+  #fixed: unknown;
 
   private constructor(options: TrainingRunOptions, folder: RunFolder) {
     this.#options = options;
@@ -143,6 +152,12 @@ export class TrainingRun {
     return this.#over || every > 0 && this.#step % every === 0;
   }
 
+  /** A batch as it came, or under `--overfit-batch` the first one again. */
+  batch<B>(given: B): B {
+    if (!this.#options.settings.overfitBatch) return given;
+    return (this.#fixed ??= given) as B;
+  }
+
   /**
    * Counts a step. After the first it waits for the device and tells how long compiling took.
    *
@@ -195,10 +210,25 @@ export class TrainingRun {
    * @param files Makes the files of the checkpoint, after `best` is known.
    */
   async validated(val: number, files: () => Promise<CheckpointFiles>): Promise<void> {
+    this.val = val;
     this.folder.log({ step: this.#step, val });
     if (val >= this.best) return;
     this.best = val;
     await this.folder.saveBest(this.#step, await files());
+  }
+
+  /**
+   * Writes a checkpoint; a trial reads it again, to see that it can be.
+   *
+   * @param files Makes its files.
+   * @param state What the trial puts it back into.
+   */
+  async save(
+    files: () => Promise<CheckpointFiles>,
+    state: Pick<Stateful, "model" | "optimizer">,
+  ): Promise<void> {
+    const { path } = await this.folder.save(this.#step, await files());
+    if (this.#options.settings.dryRun) await loadCheckpoint(path, state);
   }
 
   /** Moves the bar, where there is one. */
@@ -214,6 +244,19 @@ export class TrainingRun {
   /** Takes the bar away; what follows is printed as it is. */
   stop(): void {
     this.#progress.stop();
+  }
+
+  /**
+   * Puts weights and curves into the folder of the run, where people look first.
+   *
+   * @param checkpoint Folder that has the weights; by default the newest checkpoint.
+   * @param panels What is drawn of the measurements.
+   */
+  async publish(checkpoint?: string, panels?: Panel[]): Promise<void> {
+    const source = checkpoint ?? (await this.folder.checkpoints()).at(-1)!.path;
+    const weights = await Deno.readFile(`${source}/model.safetensors`);
+    await this.folder.write("model.safetensors", weights);
+    await this.folder.write("curves.svg", curvesSvg(await this.folder.metrics(), panels));
   }
 
   /** Says where the run is, and how to go on where Ctrl-C ended it. */

@@ -4,7 +4,8 @@ import { setDevice, tensor } from "@tensaurus/core";
 import { Linear } from "@tensaurus/core/nn";
 import { expectAtLeast, expectAtMost } from "../../models/kit/expect.ts";
 import { TrainingRun, type TrainingRunOptions } from "../../models/kit/run.ts";
-import { type Checkpoint, parseMetrics } from "../../models/kit/run_folder.ts";
+import { type Checkpoint, findCheckpoint, parseMetrics } from "../../models/kit/run_folder.ts";
+import { checkpointFiles } from "../../models/kit/state.ts";
 
 const device = await setDevice("cpu");
 
@@ -24,7 +25,8 @@ async function quietly(body: () => Promise<void>): Promise<string[]> {
 function options(out: string, total: number, checkpoint?: Checkpoint): TrainingRunOptions {
   return {
     ...{ script: "models/tiny.ts", name: "tiny", device, checkpoint, total },
-    ...{ settings: { out, logEvery: 100 }, model: new Linear(2, 3) },
+    settings: { out, logEvery: 100, overfitBatch: false, dryRun: false },
+    model: new Linear(2, 3),
     ...{ perStep: 4, unit: "rows", columns: ["loss"] },
   };
 }
@@ -64,6 +66,42 @@ Deno.test("TrainingRun.means() divides by the steps since the last line, and log
     { step: 2, loss: 3, lr: 1.5 },
     { step: 5, loss: 2, lr: 1 },
   ]);
+});
+
+Deno.test("TrainingRun.batch() gives each batch, or the first one again under --overfit-batch", async () => {
+  for (const overfitBatch of [false, true]) {
+    const plain = options(`${await Deno.makeTempDir()}/run`, 3);
+    await quietly(async () => {
+      using run = await TrainingRun.open({
+        ...plain,
+        settings: { ...plain.settings, overfitBatch },
+      });
+      const batches = [[1], [2], [3]].map((batch) => run.batch(batch));
+      assertEquals(batches, overfitBatch ? [[1], [1], [1]] : [[1], [2], [3]]);
+    });
+  }
+});
+
+Deno.test("TrainingRun.save() writes a checkpoint, publish() its weights and the curves", async () => {
+  const out = `${await Deno.makeTempDir()}/run`;
+  const tried = options(out, 1);
+  const model = tried.model;
+  await quietly(async () => {
+    using run = await TrainingRun.open({
+      ...tried,
+      settings: { ...tried.settings, dryRun: true },
+    });
+    await run.stepped(tensor([0]));
+    run.log({ loss: 1 });
+    await run.save(() => checkpointFiles({ model, progress: {} }), { model });
+    await run.publish();
+  });
+  const saved = await findCheckpoint(out, { name: "tiny" });
+  assertEquals(
+    await Deno.readFile(`${out}/model.safetensors`),
+    await Deno.readFile(`${saved.path}/model.safetensors`),
+  );
+  assert((await Deno.readTextFile(`${out}/curves.svg`)).startsWith("<svg"));
 });
 
 Deno.test("TrainingRun keeps the best validation loss, and goes on from a checkpoint", async () => {

@@ -88,6 +88,7 @@ Deno.test("char_rnn.ts reads every setting", async () => {
     "char_rnn.ts",
     "kit/language.ts",
     "kit/language_commands.ts",
+    "kit/language_run.ts",
     "kit/run.ts",
     "kit/text.ts",
   );

@@ -156,6 +156,7 @@ Deno.test("gpt.ts reads every setting", async () => {
     "gpt.ts",
     "kit/language.ts",
     "kit/language_commands.ts",
+    "kit/language_run.ts",
     "kit/run.ts",
     "kit/text.ts",
     "kit/gpt_options.ts",

@@ -181,7 +181,10 @@ Deno.test("heatmap() draws a cell for each number, and names", () => {
 
 Deno.test("translate.ts reads every setting", async () => {
   // The preset is read by the command line itself.
-  assertEquals(unreadKeys(script.config, await sources("translate.ts", "kit/run.ts")), ["preset"]);
+  assertEquals(
+    unreadKeys(script.config, await sources("translate.ts", "translate/run.ts", "kit/run.ts")),
+    ["preset"],
+  );
 });
 
 Deno.test("translate.ts trains, draws, evaluates, resumes bit for bit and translates", async () => {
