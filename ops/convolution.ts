@@ -24,17 +24,12 @@ export interface ConvolutionOptions {
 }
 
 function checkOperands(op: string, input: Tensor, weight: Tensor, rank: number): void {
+  const shapes = { input: input.shape, weight: weight.shape };
   if (weight.ndim !== rank + 2) {
-    throw new ShapeError(op, `weight needs ${rank + 2} dimensions`, {
-      input: input.shape,
-      weight: weight.shape,
-    });
+    throw new ShapeError(op, `weight needs ${rank + 2} dimensions`, shapes);
   }
   if (input.ndim !== rank + 2 && input.ndim !== rank + 1) {
-    throw new ShapeError(op, `input needs ${rank + 1} or ${rank + 2} dimensions`, {
-      input: input.shape,
-      weight: weight.shape,
-    });
+    throw new ShapeError(op, `input needs ${rank + 1} or ${rank + 2} dimensions`, shapes);
   }
   if (input.dtype !== weight.dtype) {
     throw new DtypeError(
@@ -44,6 +39,32 @@ function checkOperands(op: string, input: Tensor, weight: Tensor, rank: number):
       "convert one with to()",
     );
   }
+}
+
+/** What both directions read of their arguments; the input gets a batch axis where it has none. */
+function prepare(
+  op: string,
+  rank: number,
+  input: Tensor,
+  weight: Tensor,
+  options: Pick<ConvolutionOptions, "stride" | "dilation" | "groups">,
+) {
+  checkOperands(op, input, weight, rank);
+  return {
+    x: input.ndim === rank + 1 ? reshape(input, [1, ...input.shape]) : input,
+    groups: options.groups ?? 1,
+    kernel: weight.shape.slice(2),
+    stride: perAxis(op, "stride", options.stride, rank, 1),
+    dilation: perAxis(op, "dilation", options.dilation, rank, 1),
+    shapes: { input: input.shape, weight: weight.shape },
+  };
+}
+
+/** Adds the bias; an input without a batch axis gives a result without one. */
+function finish(op: string, y: Tensor, input: Tensor, bias: Tensor | undefined | null): Tensor {
+  const rank = y.ndim - 2;
+  const z = withBias(op, y, bias, rank);
+  return input.ndim === rank + 1 ? reshape(z, z.shape.slice(1)) : z;
 }
 
 function withBias(op: string, y: Tensor, bias: Tensor | undefined | null, rank: number): Tensor {
@@ -61,50 +82,25 @@ function convolve(
   weight: Tensor,
   options: ConvolutionOptions,
 ): Tensor {
-  checkOperands(op, input, weight, rank);
-  const x = input.ndim === rank + 1 ? reshape(input, [1, ...input.shape]) : input;
-  const { groups = 1, bias } = options;
-  const stride = perAxis(op, "stride", options.stride, rank, 1);
-  const dilation = perAxis(op, "dilation", options.dilation, rank, 1);
+  const { x, groups, kernel, stride, dilation, shapes } = prepare(op, rank, input, weight, options);
   const [batch, inChannels] = x.shape as [number, number];
   const [outChannels, cin] = weight.shape as [number, number];
   if (inChannels !== cin * groups || outChannels % groups) {
-    throw new ShapeError(
-      op,
-      `input has ${inChannels} channels, weight expects ${cin} × ${groups} groups`,
-      {
-        input: input.shape,
-        weight: weight.shape,
-      },
-    );
+    const expected = `weight expects ${cin} × ${groups} groups`;
+    throw new ShapeError(op, `input has ${inChannels} channels, ${expected}`, shapes);
   }
-  const kernel = weight.shape.slice(2);
   const { source, padding } = paddingOf(op, x, kernel, dilation, stride, options.padding);
   const spatial = source.shape.slice(2);
   const output = spatial.map((s, d) =>
     Math.floor((s + 2 * padding[d]! - dilation[d]! * (kernel[d]! - 1) - 1) / stride[d]!) + 1
   );
   if (output.some((s) => s < 1)) {
-    throw new ShapeError(op, "the kernel is larger than the padded input", {
-      input: input.shape,
-      weight: weight.shape,
-    });
+    throw new ShapeError(op, "the kernel is larger than the padded input", shapes);
   }
-  const geometry = {
-    batch,
-    inChannels,
-    outChannels,
-    groups,
-    input: spatial,
-    kernel,
-    output,
-    stride,
-    padding,
-    dilation,
-  };
+  const channels = { batch, inChannels, outChannels, groups };
+  const geometry = { ...channels, input: spatial, kernel, output, stride, padding, dilation };
   const y = apply(CONVOLUTION, [source, weight], { role: "forward", geometry });
-  const z = withBias(op, y, bias, rank);
-  return input.ndim === rank + 1 ? reshape(z, z.shape.slice(1)) : z;
+  return finish(op, y, input, options.bias);
 }
 
 /** `"same"` padding of an even window is one element wider at the end; that element is padded first. */
@@ -141,46 +137,23 @@ function convolveTransposed(
   weight: Tensor,
   options: TransposedConvolutionOptions,
 ): Tensor {
-  checkOperands(op, input, weight, rank);
-  const x = input.ndim === rank + 1 ? reshape(input, [1, ...input.shape]) : input;
-  const { groups = 1, bias } = options;
-  const stride = perAxis(op, "stride", options.stride, rank, 1);
-  const dilation = perAxis(op, "dilation", options.dilation, rank, 1);
+  const { x, groups, kernel, stride, dilation, shapes } = prepare(op, rank, input, weight, options);
   const padding = perAxis(op, "padding", options.padding, rank, 0);
   const outputPadding = perAxis(op, "outputPadding", options.outputPadding, rank, 0);
   // The roles are turned around: this input is the gradient of the forward output.
   const [batch, outChannels] = x.shape as [number, number];
   if (outChannels !== weight.shape[0] || outChannels % groups) {
-    throw new ShapeError(
-      op,
-      `input has ${outChannels} channels, weight expects ${weight.shape[0]} in ${groups} groups`,
-      {
-        input: input.shape,
-        weight: weight.shape,
-      },
-    );
+    const expected = `weight expects ${weight.shape[0]} in ${groups} groups`;
+    throw new ShapeError(op, `input has ${outChannels} channels, ${expected}`, shapes);
   }
-  const kernel = weight.shape.slice(2);
   const output = x.shape.slice(2);
   const spatial = output.map((s, d) =>
     (s - 1) * stride[d]! - 2 * padding[d]! + dilation[d]! * (kernel[d]! - 1) + outputPadding[d]! + 1
   );
-  const inChannels = weight.shape[1]! * groups;
-  const geometry = {
-    batch,
-    inChannels,
-    outChannels,
-    groups,
-    input: spatial,
-    kernel,
-    output,
-    stride,
-    padding,
-    dilation,
-  };
+  const channels = { batch, inChannels: weight.shape[1]! * groups, outChannels, groups };
+  const geometry = { ...channels, input: spatial, kernel, output, stride, padding, dilation };
   const y = apply(CONVOLUTION, [x, weight], { role: "input", geometry });
-  const z = withBias(op, y, bias, rank);
-  return input.ndim === rank + 1 ? reshape(z, z.shape.slice(1)) : z;
+  return finish(op, y, input, options.bias);
 }
 
 /**
