@@ -87,7 +87,7 @@ export const describe = {
   tie: "Use the embedding as the last layer too",
   bias: "Offsets in linear layers and norms",
   dropout: "Probability of dropping",
-  hf: "Folder with a model of the GPT-2 or Llama family, as Hugging Face saves them",
+  hf: "Folder with a model of the GPT-2, Llama or Phi-3 family, as Hugging Face saves them",
   loraRank: "Fine-tune adapters of this rank alone; 0 trains all weights",
   loraAlpha: "Scale of the adapters",
   beta2: "Memory of AdamW's squared gradients",
