@@ -86,7 +86,7 @@ const TIERS = {
     paths: ["tests/browser/training_test.ts"],
   },
   browser: {
-    about: "the same, the tests of WebGPU and PyTorch's answers on Chromium's WebGPU; minutes",
+    about: "the same, and the tests of webgpu and PyTorch's answers in such a page: five minutes",
     paths: ["tests/browser"],
   },
 } satisfies Record<string, Tier>;

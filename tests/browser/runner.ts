@@ -8,10 +8,29 @@ export interface TestOutcome {
   readonly message?: string | undefined;
 }
 
+interface Context {
+  step(name: string, fn: () => void | Promise<void>): Promise<void>;
+}
+
 interface Test {
   readonly name: string;
   readonly ignore?: boolean;
-  fn(): void | Promise<void>;
+  fn(context: Context): void | Promise<void>;
+}
+
+/** The first step that fails ends its test, and is named. */
+const CONTEXT: Context = {
+  async step(name, fn) {
+    try {
+      await fn();
+    } catch (error) {
+      throw new Error(`${name}: ${textOf(error)}`);
+    }
+  },
+};
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
 const registered: Test[] = [];
@@ -35,9 +54,9 @@ export async function runFile(path: string): Promise<TestOutcome[]> {
   for (const { name, ignore = false, fn } of registered) {
     let message: string | undefined;
     try {
-      if (!ignore) await fn();
+      if (!ignore) await fn(CONTEXT);
     } catch (error) {
-      message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      message = textOf(error);
     }
     outcomes.push({ name, ignored: ignore, message });
   }

@@ -20,6 +20,10 @@ const SOURCES = [
   "tests/device.ts",
   "tests/backends/webgpu",
   "tests/browser",
+  "tests/compile",
+  "tests/nn",
+  "tests/ops",
+  "tests/optim",
 ];
 
 /** Together they make a page cross-origin isolated, which is when it has `SharedArrayBuffer`. */
