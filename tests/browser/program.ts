@@ -13,6 +13,7 @@ import {
   describeDevice,
   type DeviceName,
   manualSeed,
+  memoryStats,
   randn,
   setDevice,
   type Tensor,
@@ -65,6 +66,18 @@ export async function train({ device, threads }: Setting): Promise<TrainingResul
   const losses: number[] = [];
   for (let i = 0; i < STEPS; i++) losses.push(await step(x, y).item());
   return { device: describeDevice(device), losses };
+}
+
+/** Most bytes alive in a loop of eager steps, each of which leaves three arrays of 4 MiB behind. */
+export async function eagerPeak(device: DeviceName, steps: number): Promise<number> {
+  await setDevice(device);
+  const x = randn([1024, 1024]);
+  let peak = 0;
+  for (let i = 0; i < steps; i++) {
+    await x.mul(0.5).add(1).exp().sum().item();
+    peak = Math.max(peak, memoryStats()[device]!.live);
+  }
+  return peak;
 }
 
 /** What `setDevice("auto")` chooses. */

@@ -49,6 +49,13 @@ for (const kind of ["plain", "isolated"] as const) {
   });
 }
 
+for (const device of ["cpu", "webgpu"] as const) {
+  pageTest(`eager steps on ${device} do not pile up memory`, "isolated", async (page) => {
+    const peak = await page.call<number>(PROGRAM, "eagerPeak", device, 100);
+    assert(peak < 64 * 2 ** 20, `${peak} bytes were alive`);
+  });
+}
+
 pageTest('setDevice("auto") leaves a software adapter alone', "plain", async (page) => {
   assertEquals(await page.call(PROGRAM, "automaticDevice"), "cpu");
 });
