@@ -28,7 +28,8 @@ export interface Workload {
   readonly make: () => { step: CompiledFunction<Tensor[], Tensor>; args: Tensor[] };
 }
 
-function trainStep(
+/** A compiled step: forward, backward, optimizer. */
+export function trainStep(
   optimizer: { zeroGrad(): void; step(): void },
   lossOf: (...args: Tensor[]) => Tensor,
 ): CompiledFunction<Tensor[], Tensor> {
