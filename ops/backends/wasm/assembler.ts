@@ -33,7 +33,8 @@ export type {
   Signature,
   ValueType,
 } from "./function_builder.ts";
-export type { LaneOpcode, MemoryLaneOpcode, MemoryOpcode, Opcode } from "./opcodes.ts";
+export type { Opcode } from "./opcodes.ts";
+export type { LaneOpcode, MemoryLaneOpcode, MemoryOpcode } from "./opcodes_memory.ts";
 
 /** Pages that every memory has at least, and modules may rely on. */
 export const LEAST_PAGES = 16;

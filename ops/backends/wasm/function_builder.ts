@@ -10,8 +10,9 @@
  */
 
 import type { ConstantPool } from "./constants.ts";
-import { laneOpcode, memoryOpcode, opcode } from "./opcodes.ts";
-import type { LaneOpcode, MemoryLaneOpcode, MemoryOpcode, Opcode } from "./opcodes.ts";
+import { type Opcode, opcode } from "./opcodes.ts";
+import { laneOpcode, memoryOpcode } from "./opcodes_memory.ts";
+import type { LaneOpcode, MemoryLaneOpcode, MemoryOpcode } from "./opcodes_memory.ts";
 import {
   writeF32,
   writeF64,

@@ -159,39 +159,10 @@ function emitEntry(
 function emitPlane(m: ModuleBuilder, size: 4 | 6, map: Map1D): FunctionHandle {
   return m.func({ params: Array.from({ length: 7 }, () => "i32" as const) }, (f) => {
     const [side, segments, count, source, channel, buffer, zeros] = f.parameters(7);
-    const [i, top, turn, plane, dst, rowBytes, bytes, y, left] = f.locals("i32", 9);
+    const [i, top, turn, plane, dst, rowBytes, bytes, y] = f.locals("i32", 8);
     const word = (w: number) => sideWord(f, side, w);
     const rows = Array.from({ length: size }, () => f.local("i32"));
     const out = f.local("i32");
-    /** Loads, maps and stores `count` neighbouring vectors where `rows` and `out` are. */
-    const vectors = (count: 1 | 2, change?: (row: Local) => void) => {
-      const inputs: Local[] = [];
-      const values = [0, 16].slice(0, count).map((offset) => {
-        const x = rows.map((row) => {
-          const value = f.local("v128");
-          f.get(row).memory("v128.load", offset, 2).set(value);
-          change?.(value);
-          return value;
-        });
-        inputs.push(...x);
-        return map(f, x);
-      });
-      const to = f.local("i32");
-      f.get(out).set(to);
-      values[0]!.forEach((_, r) => {
-        values.forEach((v, i) => f.get(to, v[r]!).memory("v128.store", 16 * i, 2));
-        if (r < values[0]!.length - 1) f.get(to, rowBytes).op("i32.add").set(to);
-      });
-      f.release(to, ...inputs, ...values.flat());
-    };
-    /** Moves on by a number of bytes. */
-    const advance = (push: () => void) => {
-      for (const pointer of [...rows, out]) {
-        f.get(pointer);
-        push();
-        f.op("i32.add").set(pointer);
-      }
-    };
     word(SIDE.rowBytes).set(rowBytes);
     word(SIDE.width).i32(4).op("i32.mul").set(bytes);
     f.range(i, 0, count, 1, () => {
@@ -210,31 +181,7 @@ function emitPlane(m: ModuleBuilder, size: 4 | 6, map: Map1D): FunctionHandle {
           word(SIDE.height).op("i32.lt_u", "select").set(row);
         });
         f.get(dst).set(out);
-        f.get(bytes).i32(16).op("i32.lt_u").if(() => {
-          const mask = f.local("v128");
-          f.i32x4(0, 1, 2, 3);
-          word(SIDE.width).op("i32x4.splat", "i32x4.lt_s").set(mask);
-          vectors(1, (x) => f.get(x, mask).op("v128.and").set(x));
-          f.release(mask);
-        }, () => {
-          // Two vectors at a time, where V8 makes one of them; one; the last one, which may overlap.
-          f.get(bytes).set(left);
-          for (const count of [2, 1] as const) {
-            f.block((done) =>
-              f.loop((next) => {
-                f.get(left).i32(16 * count).op("i32.lt_s").brIf(done);
-                if (count === 2) pushWide(f).op("i32.eqz").brIf(done);
-                vectors(count);
-                advance(() => f.i32(16 * count));
-                f.get(left).i32(16 * count).op("i32.sub").set(left).br(next);
-              })
-            );
-          }
-          f.get(left).if(() => {
-            advance(() => f.get(left).i32(16).op("i32.sub"));
-            vectors(1);
-          });
-        });
+        emitMappedRow(f, { rows, out, rowBytes, bytes }, map);
         f.get(top).i32(4).op("i32.add").set(top);
         f.get(dst, rowBytes).i32(TILE_ROWS).op("i32.mul", "i32.add").set(dst);
         f.get(turn).i32(1).op("i32.sub").tee(turn).brIf(again);
@@ -242,4 +189,81 @@ function emitPlane(m: ModuleBuilder, size: 4 | 6, map: Map1D): FunctionHandle {
       f.get(segments).i32(ENTRY).op("i32.add").set(segments);
     });
   });
+}
+
+/** Where a row of tiles is read and written. */
+interface RowLocals {
+  /** The rows to map, and the first of the rows that result: addresses, which move on. */
+  readonly rows: readonly Local[];
+  readonly out: Local;
+  /** Bytes from one result to the next. */
+  readonly rowBytes: Local;
+  /** Bytes of a row that exist. */
+  readonly bytes: Local;
+}
+
+/** Maps rows, vector by vector. */
+function emitMappedRow(f: FunctionBuilder, l: RowLocals, map: Map1D): void {
+  const { rows, out, bytes } = l;
+  const left = f.local("i32");
+  const advance = (push: () => void) => {
+    for (const pointer of [...rows, out]) {
+      f.get(pointer);
+      push();
+      f.op("i32.add").set(pointer);
+    }
+  };
+  f.get(bytes).i32(16).op("i32.lt_u").if(() => {
+    const mask = f.local("v128");
+    f.i32x4(0, 4, 8, 12).get(bytes).op("i32x4.splat", "i32x4.lt_s").set(mask);
+    emitMapped(f, l, map, 1, (x) => f.get(x, mask).op("v128.and").set(x));
+    f.release(mask);
+  }, () => {
+    // Two vectors at a time, where V8 makes one of them; one; the last one, which may overlap.
+    f.get(bytes).set(left);
+    for (const count of [2, 1] as const) {
+      f.block((done) =>
+        f.loop((next) => {
+          f.get(left).i32(16 * count).op("i32.lt_s").brIf(done);
+          if (count === 2) pushWide(f).op("i32.eqz").brIf(done);
+          emitMapped(f, l, map, count);
+          advance(() => f.i32(16 * count));
+          f.get(left).i32(16 * count).op("i32.sub").set(left).br(next);
+        })
+      );
+    }
+    f.get(left).if(() => {
+      advance(() => f.get(left).i32(16).op("i32.sub"));
+      emitMapped(f, l, map, 1);
+    });
+  });
+  f.release(left);
+}
+
+/** Loads, maps and stores `count` neighbouring vectors. */
+function emitMapped(
+  f: FunctionBuilder,
+  { rows, out, rowBytes }: RowLocals,
+  map: Map1D,
+  count: 1 | 2,
+  change?: (x: Local) => void,
+): void {
+  const inputs: Local[] = [];
+  const values = [0, 16].slice(0, count).map((offset) => {
+    const x = rows.map((row) => {
+      const value = f.local("v128");
+      f.get(row).memory("v128.load", offset, 2).set(value);
+      change?.(value);
+      return value;
+    });
+    inputs.push(...x);
+    return map(f, x);
+  });
+  const to = f.local("i32");
+  f.get(out).set(to);
+  values[0]!.forEach((_, r) => {
+    values.forEach((v, i) => f.get(to, v[r]!).memory("v128.store", 16 * i, 2));
+    if (r < values[0]!.length - 1) f.get(to, rowBytes).op("i32.add").set(to);
+  });
+  f.release(to, ...inputs, ...values.flat());
 }

@@ -12,7 +12,7 @@
  * @module
  */
 
-import type { FunctionBuilder, FunctionHandle, Local, ModuleBuilder } from "./assembler.ts";
+import type { FunctionBuilder, FunctionHandle, Local, Locals, ModuleBuilder } from "./assembler.ts";
 import { emitTranspose4 } from "./gemm_pack.ts";
 
 /** A one-dimensional map of vectors: takes locals, gives locals (fresh, to be released). */
@@ -276,20 +276,30 @@ export function emitOutputTransform(m: ModuleBuilder, groups: 1 | 2): FunctionHa
     }
     for (let i = 0; i < 4; i++) {
       for (let g = 0; g < groups; g++) {
-        const [x, y] = [f.locals("v128", 4), f.locals("v128", 4)];
+        const x = f.locals("v128", 4);
         x.forEach((value, j) => {
           if (groups === 1) f.get(columns[j]![i]!).set(value);
           else f.get(buffer).memory("v128.load", place(i, j) + 16 * g).set(value);
         });
-        emitTranspose4(f, x, y);
-        y.forEach((value, l) => {
-          const out = outputs[4 * g + l]!;
-          f.get(out, value).memory("v128.store", 0, 2);
-          if (i < 3) f.get(out, rowBytes).op("i32.add").set(out);
-        });
-        f.release(...x, ...y);
+        storeRows(f, x, outputs.slice(4 * g, 4 * g + 4), i < 3 ? rowBytes : undefined);
       }
     }
     f.release(biases, floors);
   });
+}
+
+/** Stores a row of four tiles, given as its columns, and moves on to the next where there is one. */
+function storeRows(
+  f: FunctionBuilder,
+  x: Locals<4>,
+  outputs: readonly Local[],
+  rowBytes: Local | undefined,
+): void {
+  const y = f.locals("v128", 4);
+  emitTranspose4(f, x, y);
+  outputs.forEach((out, l) => {
+    f.get(out, y[l]!).memory("v128.store", 0, 2);
+    if (rowBytes) f.get(out, rowBytes).op("i32.add").set(out);
+  });
+  f.release(...x, ...y);
 }
