@@ -6,7 +6,7 @@
  * 1990) with dropout between them, one linear layer. Trained by truncated backpropagation through
  * time: rows of a batch continue those of the batch before, and so does the state.
  *
- * The README has what each preset reaches, and in what time.
+ * The README has what it reaches, and in what time.
  *
  * ```sh
  * deno run -A models/char_rnn.ts --preset tiny            # a minute on two cores

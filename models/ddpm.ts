@@ -153,7 +153,7 @@ export const script: Script<Config> = {
   describe,
   limits,
   presets: {
-    // An hour or so on one card.
+    // Wider and longer, for one card; not run yet.
     gpu: {
       width: 64,
       multipliers: [1, 2, 4],

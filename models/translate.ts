@@ -9,7 +9,7 @@
  * schedule, beam search. The wanted language is the first token of the source (Johnson et al. 2017).
  * The pairs are drawn here; a tenth of all numbers and dates is never trained on.
  *
- * The README has what each preset reaches, and in what time.
+ * The README has what it reaches, and in what time.
  *
  * ```sh
  * deno run -A models/translate.ts                   # a few minutes on two cores

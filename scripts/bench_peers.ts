@@ -52,8 +52,26 @@ async function here(batch: number): Promise<number> {
   return ms;
 }
 
+/** What is used of TensorFlow.js, whose own types are not imported. */
+interface TensorFlow {
+  setBackend(name: string): Promise<unknown>;
+  readonly layers: Record<
+    "conv2d" | "maxPooling2d" | "flatten" | "dropout" | "dense",
+    (options?: Record<string, unknown>) => object
+  >;
+  sequential(options: { layers: object[] }): {
+    compile(options: { optimizer: object; loss: unknown }): void;
+    trainOnBatch(x: object, y: object): Promise<unknown>;
+  };
+  readonly train: { adam(lr: number): object };
+  readonly losses: { readonly softmaxCrossEntropy: unknown };
+  randomNormal(shape: number[]): object;
+  randomUniform(shape: number[], low: number, high: number, dtype: string): object;
+  oneHot(x: object, depth: number): object;
+}
+
 async function tensorflow(batch: number): Promise<number> {
-  const tf = await import(TENSORFLOW);
+  const tf: TensorFlow = await import(TENSORFLOW);
   await tf.setBackend("cpu");
   const { layers } = tf;
   const convolution = (filters: number, first = {}) =>
@@ -78,33 +96,71 @@ async function tensorflow(batch: number): Promise<number> {
   return await fastest(1, async () => void await model.trainOnBatch(x, y));
 }
 
+/** What is used of jax-js, whose own types are not imported. */
+interface JaxArray {
+  readonly ref: JaxArray;
+  readonly shape: [number, number, number, number];
+  mul(x: JaxArray | number): JaxArray;
+  sub(x: JaxArray): JaxArray;
+  sum(): JaxArray;
+  reshape(shape: number[]): JaxArray;
+  slice(range: number[]): JaxArray;
+  data(): Promise<Float32Array>;
+}
+type Weights = Record<"w1" | "w2" | "w3" | "f1" | "f2", JaxArray>;
+type Loss = (p: Weights, x: JaxArray, y: JaxArray) => JaxArray;
+type Step = (p: Weights, x: JaxArray, y: JaxArray) => [JaxArray, Weights];
+interface Jax {
+  readonly numpy: {
+    max(x: JaxArray, axes: number[]): JaxArray;
+    matmul(a: JaxArray, b: JaxArray): JaxArray;
+    eye(n: number): JaxArray;
+  };
+  readonly lax: {
+    conv(x: JaxArray, w: JaxArray, strides: number[], padding: "SAME"): JaxArray;
+  };
+  readonly nn: { relu(x: JaxArray): JaxArray; logSoftmax(x: JaxArray): JaxArray };
+  readonly random: {
+    key(seed: number): JaxArray;
+    normal(key: JaxArray, shape: number[]): JaxArray;
+  };
+  init(): Promise<unknown>;
+  defaultDevice(name: string): void;
+  jit(step: Step): Step;
+  valueAndGrad(loss: Loss): Step;
+}
+
 async function jax(batch: number): Promise<number> {
-  const { numpy: np, init, defaultDevice, lax, nn, random, jit, valueAndGrad } = await import(JAX);
+  const { numpy: np, init, defaultDevice, lax, nn, random, jit, valueAndGrad }: Jax = await import(
+    JAX
+  );
   await init();
   defaultDevice("wasm");
   const key = random.key(0);
-  // deno-lint-ignore no-explicit-any -- the types of a package that is not imported
-  type Any = any;
-  const normal = (shape: number[], scale: number): Any => random.normal(key.ref, shape).mul(scale);
-  const pool = (x: Any) => {
+  const normal = (shape: number[], scale: number) => random.normal(key.ref, shape).mul(scale);
+  const pool = (x: JaxArray) => {
     const [n, c, h, w] = x.shape;
     return np.max(x.reshape([n, c, h / 2, 2, w / 2, 2]), [3, 5]);
   };
-  const loss = (p: Any, x: Any, y: Any) => {
+  const loss = (p: Weights, x: JaxArray, y: JaxArray) => {
     let h = nn.relu(lax.conv(x, p.w1, [1, 1], "SAME"));
     h = pool(nn.relu(lax.conv(h, p.w2, [1, 1], "SAME")));
     h = pool(nn.relu(lax.conv(h, p.w3, [1, 1], "SAME")));
     h = nn.relu(np.matmul(h.reshape([batch, 18432]), p.f1));
     return nn.logSoftmax(np.matmul(h, p.f2)).mul(y).sum().mul(-1 / batch);
   };
-  const names = ["w1", "w2", "w3", "f1", "f2"];
-  const step = jit((p: Any, x: Any, y: Any) => {
-    const copies = Object.fromEntries(names.map((name) => [name, p[name].ref]));
-    const [value, gradient] = valueAndGrad(loss)(copies, x, y);
-    const next = names.map((name) => [name, p[name].sub(gradient[name].mul(1e-3))]);
-    return [value, Object.fromEntries(next)];
+  const each = (change: (name: keyof Weights) => JaxArray): Weights => ({
+    w1: change("w1"),
+    w2: change("w2"),
+    w3: change("w3"),
+    f1: change("f1"),
+    f2: change("f2"),
   });
-  let parameters: Any = {
+  const step = jit((p, x, y) => {
+    const [value, gradient] = valueAndGrad(loss)(each((name) => p[name].ref), x, y);
+    return [value, each((name) => p[name].sub(gradient[name].mul(1e-3)))];
+  });
+  let parameters: Weights = {
     w1: normal([32, 3, 3, 3], 0.2),
     w2: normal([64, 32, 3, 3], 0.06),
     w3: normal([128, 64, 3, 3], 0.04),

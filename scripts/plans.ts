@@ -1,6 +1,7 @@
 /**
  * Golden plans: the kernels, bytes and FLOPs of one step of each model, as text in `tests/plans`:
- * the workloads of the benchmark, and the steps of `models/ddpm.ts` as that script runs them. A refactor leaves them as they are; a faster plan shows in the diff.
+ * the workloads of the benchmark, and the steps of `models/ddpm.ts` as that script runs them. A
+ * refactor leaves them as they are; a faster plan shows in the diff.
  *
  * ```sh
  * deno task plans           # write them again
@@ -21,7 +22,7 @@ import { WORKLOADS } from "./bench/workloads.ts";
 const FOLDER = new URL("../tests/plans/", import.meta.url);
 
 /** Name of the file of a workload. */
-export function planFile(workload: string): string {
+function planFile(workload: string): string {
   return `${workload.replaceAll(" ", "_")}.txt`;
 }
 
@@ -60,7 +61,7 @@ export async function planTexts(): Promise<Map<string, string>> {
 }
 
 /** Names of the plans that differ from their files. */
-export async function changedPlans(): Promise<string[]> {
+async function changedPlans(): Promise<string[]> {
   const changed: string[] = [];
   for (const [file, text] of await planTexts()) {
     const path = new URL(file, FOLDER).pathname;

@@ -167,7 +167,12 @@ Deno.test("Translator writes the same as a whole forward pass, greedy and with o
   const wide = new Translator(model, 3, 4);
   wide.read(source);
   const found = await new BeamSearch(wide, { ...options, beams: 4 }).search();
-  assertEquals(found.length, 3);
+  for (const [row, tokens] of found.entries()) {
+    const alone = new Translator(model, 1, 4);
+    alone.read(source.narrow(0, row, 1));
+    const search = new BeamSearch(alone, { ...options, batch: 1, beams: 4 });
+    assertEquals(await search.search(), [tokens], `row ${row}`);
+  }
 });
 
 Deno.test("heatmap() draws a cell for each number, and names", () => {

@@ -8,7 +8,7 @@
 import { pushWide } from "./gemm_kernels.ts";
 import type { Panels } from "./gemm_kernels.ts";
 import type { FunctionBuilder, FunctionHandle, Local } from "./assembler.ts";
-import { ENTRY, SIDE } from "./winograd_tiles.ts";
+import { ENTRY, SIDE, SIDE_WORDS, sideWord } from "./winograd_tiles.ts";
 import type { TileFunctions } from "./winograd_tiles.ts";
 
 /** Words of the argument block of `forward` and `gradient`; one or two sides follow. */
@@ -89,7 +89,7 @@ export function emitScratch(f: FunctionBuilder, args: Local, thread: Local, scra
 }
 
 /** A row of zeros, for what planes do not have. */
-export function emitZeros(f: FunctionBuilder, args: Local, scratch: Local, zeros: Local): void {
+function emitZeros(f: FunctionBuilder, args: Local, scratch: Local, zeros: Local): void {
   place(f, args, scratch, "zerosAt").tee(zeros).i32(0);
   f.get(args).i32(SIDES).op("i32.add").memory("i32.load", 4 * SIDE.rowBytes).fill();
 }
@@ -120,6 +120,44 @@ export function emitTurns(
       })
     );
   }
+}
+
+/** What a function needs that loads the tiles of a side. */
+export interface TileLocals {
+  readonly side: Local;
+  readonly table: Local;
+  readonly segments: Local;
+  readonly segmentCount: Local;
+  readonly planes: Local;
+  readonly rowBytes: Local;
+  readonly zeros: Local;
+}
+
+/**
+ * Builds the table and the segments of tiles `[first, first + count)`.
+ *
+ * @param f Where.
+ * @param block The argument block, the thread's scratch space and the tiles.
+ * @param tiles Functions of the module.
+ * @param second Whether of the second side, the output's gradient.
+ * @returns Where everything is.
+ */
+export function emitTiles(
+  f: FunctionBuilder,
+  { args, scratch, first, count }: Record<"args" | "scratch" | "first" | "count", Local>,
+  tiles: TileFunctions,
+  second: boolean,
+): TileLocals {
+  const [side, table, segments, segmentCount, planes, rowBytes, zeros] = f.locals("i32", 7);
+  f.get(args).i32(SIDES + (second ? 4 * SIDE_WORDS : 0)).op("i32.add").set(side);
+  place(f, args, scratch, second ? "tableAt2" : "tableAt").set(table);
+  place(f, args, scratch, second ? "segmentsAt2" : "segmentsAt").set(segments);
+  place(f, args, scratch, second ? "planesAt2" : "planesAt").set(planes);
+  emitZeros(f, args, scratch, zeros);
+  sideWord(f, side, SIDE.rowBytes).set(rowBytes);
+  f.get(side, first, first, count).op("i32.add").get(table, segments).call(tiles.build);
+  f.set(segmentCount);
+  return { side, table, segments, segmentCount, planes, rowBytes, zeros };
 }
 
 /** Pushes the addresses of tiles in the buffer of planes. */

@@ -11,15 +11,14 @@ import { emitCall, PANEL } from "./gemm_kernels.ts";
 import {
   emitFillTable,
   emitScratch,
+  emitTiles,
   emitTurns,
-  emitZeros,
   type Parts,
   place,
   pushTiles,
-  SIDES,
   word,
 } from "./winograd_args.ts";
-import { ENTRY, SIDE, SIDE_WORDS, sideWord } from "./winograd_tiles.ts";
+import { ENTRY, SIDE, sideWord } from "./winograd_tiles.ts";
 import { POINTS } from "./winograd_transforms.ts";
 
 /** Defines `gradient`. */
@@ -59,19 +58,12 @@ export function emitGradient(m: ModuleBuilder, parts: Parts): void {
 function emitGradientInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionHandle {
   return m.func({ params: ["i32", "i32", "i32", "i32"] }, (f) => {
     const [args, scratch, first, count] = f.parameters(4);
-    const [side, table, segments, segmentCount, planes, channel] = f.locals("i32", 6);
-    const [tile, entry, dst, cin, rowBytes, zeros, point, plane, lane, at] = f.locals("i32", 10);
-    f.get(args).i32(SIDES).op("i32.add").set(side);
-    place(f, args, scratch, "tableAt").set(table);
-    place(f, args, scratch, "segmentsAt").set(segments);
-    place(f, args, scratch, "planesAt").set(planes);
-    emitZeros(f, args, scratch, zeros);
+    const [channel, tile, entry, dst, cin, point, plane, lane, at] = f.locals("i32", 9);
+    const l = emitTiles(f, { args, scratch, first, count }, tiles, false);
+    const { side, table, segments, segmentCount, planes, rowBytes, zeros } = l;
     word(f, args, "cin").set(cin);
     word(f, args, "vPoint").set(point);
-    sideWord(f, side, SIDE.rowBytes).set(rowBytes);
     sideWord(f, side, SIDE.planeBytes).set(plane);
-    f.get(side, first, first, count).op("i32.add").get(table, segments).call(tiles.build);
-    f.set(segmentCount);
     f.get(planes).i32(0).get(plane).i32(4).op("i32.mul").fill();
     f.range(channel, 0, cin, 4, () => {
       // Lanes beyond the last channel compute with what is there; nobody reads their results.
@@ -101,17 +93,10 @@ function emitGradientInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionH
 function emitGradientOutput(m: ModuleBuilder, { tiles, gradient }: Parts): FunctionHandle {
   return m.func({ params: Array.from({ length: 6 }, () => "i32" as const) }, (f) => {
     const [args, scratch, first, count, row, rows] = f.parameters(6);
-    const [side, table, segments, segmentCount, planes, channel] = f.locals("i32", 6);
-    const [tile, entry, dst, rowBytes, zeros, point] = f.locals("i32", 6);
-    f.get(args).i32(SIDES + 4 * SIDE_WORDS).op("i32.add").set(side);
-    place(f, args, scratch, "tableAt2").set(table);
-    place(f, args, scratch, "segmentsAt2").set(segments);
-    place(f, args, scratch, "planesAt2").set(planes);
-    emitZeros(f, args, scratch, zeros);
+    const [channel, tile, entry, dst, point] = f.locals("i32", 5);
+    const l = emitTiles(f, { args, scratch, first, count }, tiles, true);
+    const { side, table, segments, segmentCount, planes, rowBytes, zeros } = l;
     word(f, args, "mPoint").set(point);
-    sideWord(f, side, SIDE.rowBytes).set(rowBytes);
-    f.get(side, first, first, count).op("i32.add").get(table, segments).call(tiles.build);
-    f.set(segmentCount);
     emitFillTable(f, table, count);
     f.get(planes).i32(0);
     sideWord(f, side, SIDE.planeBytes).fill();

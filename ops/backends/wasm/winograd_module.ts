@@ -23,8 +23,8 @@ import { emitFilters, emitSums } from "./winograd_filters.ts";
 import {
   emitFillTable,
   emitScratch,
+  emitTiles,
   emitTurns,
-  emitZeros,
   type Parts,
   place,
   pushTiles,
@@ -94,18 +94,11 @@ function emitForward(m: ModuleBuilder, parts: Parts): void {
 function emitForwardInput(m: ModuleBuilder, { tiles, input }: Parts): FunctionHandle {
   return m.func({ params: ["i32", "i32", "i32", "i32"] }, (f) => {
     const [args, scratch, first, count] = f.parameters(4);
-    const [side, table, segments, segmentCount, planes, channel] = f.locals("i32", 6);
-    const [tile, entry, dst, cin, rowBytes, zeros, point] = f.locals("i32", 7);
-    f.get(args).i32(SIDES).op("i32.add").set(side);
-    place(f, args, scratch, "tableAt").set(table);
-    place(f, args, scratch, "segmentsAt").set(segments);
-    place(f, args, scratch, "planesAt").set(planes);
-    emitZeros(f, args, scratch, zeros);
+    const [channel, tile, entry, dst, cin, point] = f.locals("i32", 6);
+    const l = emitTiles(f, { args, scratch, first, count }, tiles, false);
+    const { side, table, segments, segmentCount, planes, rowBytes, zeros } = l;
     word(f, args, "cin").set(cin);
     word(f, args, "vPoint").set(point);
-    sideWord(f, side, SIDE.rowBytes).set(rowBytes);
-    f.get(side, first, first, count).op("i32.add").get(table, segments).call(tiles.build);
-    f.set(segmentCount);
     emitFillTable(f, table, count);
     f.get(planes).i32(0);
     sideWord(f, side, SIDE.planeBytes).fill();

@@ -125,6 +125,30 @@ Deno.test("run() gives what prepare() gives, whatever the number of threads", ()
   assertEquals(results[2], results[0]);
 });
 
+Deno.test("an operand of many products is packed once, and again where it is written between", () => {
+  const n = 96;
+  for (const written of [false, true]) {
+    const backend = createWasmBackend({ threads: 2 });
+    const all = () => arrays(backend, [n * n, n * n, n * n, n * n]);
+    const chain = ([x, y, z, w]: readonly Binding[]) => [
+      { kernel: productKernel(n), bindings: [x!, y!, z!] },
+      { kernel: addKernel(n * n), bindings: written ? [x!, y!, y!] : [x!, z!, z!] },
+      { kernel: productKernel(n), bindings: [z!, y!, w!] },
+    ];
+    const eager = all();
+    for (const { kernel, bindings } of chain(eager)) {
+      backend.run(backend.compile(kernel), bindings);
+    }
+    const planned = all();
+    const before = backend.memory().live;
+    const plan = backend.prepare(chain(planned));
+    plan.run();
+    assertEquals(numbers(backend, planned[3]!, n * n), numbers(backend, eager[3]!, n * n));
+    plan.dispose();
+    assertEquals(backend.memory().live, before);
+  }
+});
+
 Deno.test("compile() finds the same code for the same structure", () => {
   const backend = createWasmBackend({ threads: 1 });
   const first = backend.compile(addKernel(100));

@@ -320,7 +320,7 @@ gpuTest("a failure in a kernel is told at the next wait, once", async (backend) 
 
 Deno.test({
   name: "webgpu: a lost device says so at every wait",
-  ignore: await navigator.gpu?.requestAdapter() === null,
+  ignore: (await navigator.gpu?.requestAdapter() ?? null) === null,
   async fn() {
     const backend = await createWebgpuBackend({ adapter: "any" });
     const a = backend!.allocate(16);
