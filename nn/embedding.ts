@@ -1,4 +1,4 @@
-import { embedding, noGrad, type Tensor, vectorNorm, where, zeros } from "../ops/mod.ts";
+import { embedding, noGrad, type Tensor } from "../ops/mod.ts";
 import { rangeError } from "../ops/check.ts";
 import { checkCount } from "./_check.ts";
 import { normalParameter } from "./_factory.ts";
@@ -88,20 +88,11 @@ export class Embedding extends Module {
 
   /** The rows. @throws {DtypeError} If the input is not whole. */
   forward(x: Tensor): Tensor {
-    if (this.#maxNorm !== undefined) this.#shorten(x, this.#maxNorm);
-    const { paddingIdx } = this;
-    return embedding(x, this.weight, paddingIdx === undefined ? {} : { paddingIdx });
-  }
-
-  #shorten(x: Tensor, maxNorm: number): void {
-    noGrad(() => {
-      const { weight } = this;
-      const used = zeros([this.numEmbeddings], { device: weight.device })
-        .scatter(0, x.reshape([-1]), 1).unsqueeze(-1);
-      const norm = vectorNorm(weight, { ord: this.#normType, dim: -1, keepdim: true });
-      const factor = norm.add(1e-7).reciprocal().mul(maxNorm);
-      const long = norm.gt(maxNorm).logicalAnd(used.gt(0));
-      weight.copy_(where(long, weight.mul(factor), weight));
+    const { paddingIdx, weight } = this;
+    return embedding(x, weight, {
+      paddingIdx,
+      maxNorm: this.#maxNorm,
+      normType: this.#normType,
     });
   }
 

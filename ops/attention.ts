@@ -141,18 +141,17 @@ function checkAttention(
   value: Tensor,
   { enableGqa }: AttentionOptions,
 ): void {
-  const op = OP;
   const shapes = { query: query.shape, key: key.shape, value: value.shape };
   if (query.ndim < 2 || key.ndim < 2 || value.ndim < 2) {
-    throw new ShapeError(op, "all need at least 2 dimensions", shapes);
+    throw new ShapeError(OP, "all need at least 2 dimensions", shapes);
   }
   if (query.size(-1) !== key.size(-1)) {
-    throw new ShapeError(op, `query has ${query.size(-1)} features, key ${key.size(-1)}`, shapes);
+    throw new ShapeError(OP, `query has ${query.size(-1)} features, key ${key.size(-1)}`, shapes);
   }
   if (key.size(-2) !== value.size(-2)) {
-    throw new ShapeError(op, `${key.size(-2)} keys, ${value.size(-2)} values`, shapes);
+    throw new ShapeError(OP, `${key.size(-2)} keys, ${value.size(-2)} values`, shapes);
   }
   if (enableGqa && (query.ndim < 3 || key.ndim < 3 || query.size(-3) % key.size(-3))) {
-    throw new ShapeError(op, "heads of keys do not divide heads of queries", shapes);
+    throw new ShapeError(OP, "heads of keys do not divide heads of queries", shapes);
   }
 }

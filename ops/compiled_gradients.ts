@@ -15,7 +15,7 @@ export interface GradientEffect {
 }
 
 /** The pack that lays a gradient beside the others, and where in it the gradient lies. */
-export function packOf(trace: Trace, value: Value): { node: PackNode; offset: number } | undefined {
+function packOf(trace: Trace, value: Value): { node: PackNode; offset: number } | undefined {
   for (const node of trace.nodes) {
     if (node.kind !== "pack") continue;
     const at = node.inputs.indexOf(value);
@@ -55,7 +55,7 @@ export function keepGradients(trace: Trace): GradientEffect[] {
 }
 
 /** Gradients that are views of one array (clipped ones) stay views of it. */
-export function viewOfShared(trace: Trace, shared: Map<Storage, Storage>, after: Tensor): Tensor {
+function viewOfShared(trace: Trace, shared: Map<Storage, Storage>, after: Tensor): Tensor {
   let storage = shared.get(after.storage);
   if (!storage) {
     storage = allocateStorage(trace.backend, after.dtype, after.storage.size);
@@ -65,7 +65,7 @@ export function viewOfShared(trace: Trace, shared: Map<Storage, Storage>, after:
   return makeTensor(storage, after);
 }
 
-export function viewOfPack(
+function viewOfPack(
   trace: Trace,
   packs: Map<PackNode, Storage>,
   { node, offset }: { node: PackNode; offset: number },
@@ -82,7 +82,7 @@ export function viewOfPack(
   return flat.reshape(after.shape);
 }
 
-export function ownArray(
+function ownArray(
   trace: Trace,
   value: Value,
   after: Tensor,
@@ -117,6 +117,6 @@ export function gradientGuards(trace: Trace, proxies: readonly Tensor[]): (() =>
 }
 
 /** Whether the function reads `grad` before it writes it; clearing it first makes it irrelevant. */
-export function gradientMattered(trace: Trace, tensor: Tensor): boolean {
+function gradientMattered(trace: Trace, tensor: Tensor): boolean {
   return !trace.clearedGradients.has(tensor);
 }

@@ -15,7 +15,7 @@ export interface Arguments {
 }
 
 /** Whether something is a tensor. */
-export function isTensor(x: unknown): x is Tensor {
+function isTensor(x: unknown): x is Tensor {
   return x instanceof core().Tensor;
 }
 

@@ -1,5 +1,5 @@
 /** Slices picked and added by a vector of positions; one-hot rows. */
-import { abs, add, mul, sub } from "./arithmetic.ts";
+import { add, mul, sub } from "./arithmetic.ts";
 import { core } from "./base.ts";
 import { normalizeAxis, rangeError, ShapeError } from "./check.ts";
 import { where } from "./choice.ts";
@@ -11,8 +11,8 @@ import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import { type ScatterKernel, sizeOf } from "./ir/kernel.ts";
 import { checkLabelRange } from "./labels.ts";
-import { pow, reciprocal } from "./power.ts";
-import { sum } from "./reduce.ts";
+import { vectorNorm } from "./norm.ts";
+import { reciprocal } from "./power.ts";
 import type { Tensor } from "./tensor.ts";
 import { reshape, unsqueeze } from "./view.ts";
 
@@ -125,7 +125,7 @@ function frequencies(input: Tensor, size: number, dtype: DType): Tensor {
 /** Shortens the rows that are looked up, outside of autograd. */
 function shortenRows(input: Tensor, weight: Tensor, limit: number, ord: number): void {
   noGrad(() => {
-    const length = pow(sum(pow(abs(weight), ord), 1, { keepdim: true }), 1 / ord);
+    const length = vectorNorm(weight, { ord, dim: 1, keepdim: true });
     const used = unsqueeze(gt(frequencies(input, weight.shape[0]!, weight.dtype), 0), 1);
     const factor = where(gt(length, limit), mul(reciprocal(add(length, 1e-7)), limit), 1);
     weight.copy_(mul(weight, where(used, factor, 1)));
@@ -155,7 +155,7 @@ export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptio
   const size = weight.shape[0]!;
   checkLabelRange("embedding", "input", input, size, facts);
   const { paddingIdx, maxNorm, normType = 2, scaleGradByFreq } = options;
-  if (maxNorm) shortenRows(input, weight, maxNorm, normType);
+  if (maxNorm !== undefined && maxNorm !== null) shortenRows(input, weight, maxNorm, normType);
   let rows = apply(INDEX_SELECT, [weight, input], { axis: 0 });
   if (scaleGradByFreq) {
     const counts = frequencies(input, size, weight.dtype);

@@ -1,4 +1,4 @@
-import { cat, enableGrad, noGrad, type Tensor, tensor, zeros } from "../ops/mod.ts";
+import { cat, enableGrad, noGrad, type Tensor, tensor, zeros, zerosLike } from "../ops/mod.ts";
 import { rangeError, stateError } from "../ops/check.ts";
 import { isTracing } from "../ops/guard.ts";
 import { Curvature, readScalars, savedNumbers } from "./_curvature.ts";
@@ -283,8 +283,4 @@ export class LBFGS {
       : undefined;
     this.#curvature.restore(state, own);
   }
-}
-
-function zerosLike({ shape, dtype, device }: Tensor): Tensor {
-  return zeros(shape, { dtype, device });
 }

@@ -32,3 +32,9 @@ Deno.test("embedding() shortens the rows that it looks up", async () => {
   assertAlmostEquals(y[1]!, 0.8, 1e-6);
   assertEquals((await list(weight)).slice(2), [1, 0, 0, 2]);
 });
+
+Deno.test("embedding() shortens by the greatest element with normType Infinity", async () => {
+  const options = { maxNorm: 2, normType: Infinity };
+  const y = await list(embedding(tensor([0, 1], { dtype: "int32" }), table().detach(), options));
+  [1.5, 2, 1, 0].forEach((x, i) => assertAlmostEquals(y[i]!, x, 1e-6));
+});

@@ -193,10 +193,9 @@ function contractRunner(kernel: ContractKernel): Runner {
     const { axes } = scope;
     forEachPoint(axes, 0, batch, () => {
       let at = 0;
-      forEachPoint(axes, nStart, n.map(() => 1), () => {
-        forEachPoint(axes, mStart, m, () => {
-          forEachPoint(axes, kStart, k, () => rows[at++] = left(scope)[0]!);
-        });
+      for (let d = 0; d < n.length; d++) axes[nStart + d] = 0;
+      forEachPoint(axes, mStart, m, () => {
+        forEachPoint(axes, kStart, k, () => rows[at++] = left(scope)[0]!);
       });
       forEachPoint(axes, nStart, n, () => {
         let place = 0;

@@ -34,7 +34,8 @@ export class CommandQueue {
   #pass: GPUComputePassEncoder | undefined;
   #dispatches = 0;
   #submissions = 0;
-  #canvas: CanvasReader | undefined;
+  /** Null where there is none. */
+  #canvas: CanvasReader | null | undefined;
   /** Called with the time of every kernel when set. */
   onTiming: ((timing: KernelTiming) => void) | undefined;
 
@@ -158,7 +159,7 @@ export class CommandQueue {
     const staging = this.#staging.primed;
     if (!staging) {
       this.submit();
-      this.#canvas ??= CanvasReader.open(this.#device);
+      if (this.#canvas === undefined) this.#canvas = CanvasReader.open(this.#device) ?? null;
       return this.#canvas?.read(memory.gpu, offset, bytes);
     }
     const result = new Uint8Array(bytes);

@@ -353,7 +353,7 @@ ${loop}
  * Declares when candidate (value, position) beats the best so far: greater (or less), or the first
  * of equals, where NaN beats all numbers. Returns the function's name.
  */
-export function declareBetter(module: Module, op: Reduction["op"], dtype: DType): string {
+function declareBetter(module: Module, op: Reduction["op"], dtype: DType): string {
   const type = registerType(dtype), name = `better_${op}_${type}`;
   const symbol = op === "argmax" ? ">" : "<";
   const [a, b] = type === "bool" ? ["u32(value)", "u32(best)"] : ["value", "best"];
