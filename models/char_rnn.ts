@@ -233,7 +233,7 @@ function evaluator(
 async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   const once = { steps: (checkpoint?.step ?? 0) + 1, length: 4 };
   const settings = given.dryRun ? { ...given, ...once } : given;
-  const device = await openDevice(settings.device);
+  const device = await openDevice(settings);
   manualSeed(settings.seed);
   const known = checkpoint ? await texts.savedTokenizer(checkpoint) : undefined;
   const text = await texts.openText(settings, known);

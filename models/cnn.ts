@@ -79,6 +79,7 @@ const config = {
   weightDecay: 1e-4,
   seed: 0,
   device: "auto",
+  paired: true,
   out: "",
   resume: "",
   logEvery: 50,
@@ -225,7 +226,7 @@ function stepOf(
 }
 
 async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
-  const device = await openDevice(settings.device);
+  const device = await openDevice(settings);
   manualSeed(settings.seed);
   setDetectAnomaly(settings.detectNan);
   const model = new Net(settings);
@@ -390,7 +391,7 @@ async function openModel(
     mean: saved.mean,
     deviation: saved.deviation,
   };
-  await openDevice(given.device);
+  await openDevice(given);
   const model = new Net(settings);
   await loadWeights(`${found.path}/model.safetensors`, model);
   return { model, settings };

@@ -132,6 +132,7 @@ const config = {
   bpdTerms: 50,
   seed: 0,
   device: "auto",
+  paired: true,
   out: "",
   resume: "",
   logEvery: 50,
@@ -279,7 +280,7 @@ export function trainingOf(settings: Config, prompts: Prompts): Training {
 }
 
 async function train(settings: Config, checkpoint?: Checkpoint): Promise<void> {
-  const device = await openDevice(settings.device);
+  const device = await openDevice(settings);
   const { seed, dryRun, steps } = settings;
   const images = await openImages(settings, true);
   const prompts = Prompts.of(images.classes);
@@ -366,7 +367,7 @@ async function openModel(parsed: Parsed<Config>, name = ""): Promise<Opened> {
   if (parsed.given.has("steps")) settings.sampleSteps = steps;
   if (dryRun) settings.sampleSteps = 2;
   checkSampleSteps(settings);
-  await openDevice(settings.device);
+  await openDevice(settings);
   const prompts = await loadPrompts(checkpoint.path);
   for (const key of ["prompt", "negative", "from", "to"] as const) {
     if (parsed.given.has(key)) prompts.check(`--${key}`, settings[key]);

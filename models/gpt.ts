@@ -316,7 +316,7 @@ function optimizerOf(model: Gpt, settings: Config): optim.AdamW {
 async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   const once = { steps: (checkpoint?.step ?? 0) + 1, evalBatches: 1, length: 4 };
   const settings = given.dryRun ? { ...given, ...once } : given;
-  const device = await openDevice(settings.device);
+  const device = await openDevice(settings);
   manualSeed(settings.seed);
   const known = checkpoint ? await texts.savedTokenizer(checkpoint) : undefined;
   const own = settings.hf ? undefined : await texts.openText(settings, known);

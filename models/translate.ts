@@ -66,6 +66,7 @@ const config = {
   into: "normal",
   seed: 0,
   device: "auto",
+  paired: true,
   out: "",
   resume: "",
   logEvery: 100,
@@ -337,7 +338,7 @@ function stepOf(
 async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
   const once = { steps: (checkpoint?.step ?? 0) + 1, testItems: 8 };
   const settings = given.dryRun ? { ...given, ...once } : given;
-  const device = await openDevice(settings.device);
+  const device = await openDevice(settings);
   manualSeed(settings.seed);
   const model = new Transformer(spoken.spokenTokenizer().vocabSize, settings);
   const learner = learnerOf(model, settings);
@@ -394,7 +395,7 @@ async function train(given: Config, checkpoint?: Checkpoint): Promise<void> {
 
 async function openTrained(parsed: Parsed<Config>, name: string): Promise<[Transformer, Config]> {
   const { config: given } = parsed;
-  await openDevice(given.device);
+  await openDevice(given);
   const checkpoint = await findCheckpoint(name, { name: "translate" });
   const settings = resumeConfig(parsed, await savedConfig(checkpoint), ARCHITECTURE);
   const model = new Transformer(spoken.spokenTokenizer().vocabSize, settings);

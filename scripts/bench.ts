@@ -6,7 +6,7 @@
  * ```sh
  * deno task bench --json
  * deno task bench --filter gpt --device cpu --threads 2 --seconds 12
- * deno task wide scripts/bench.ts --json    # with vectors paired to 256 bits
+ * deno task bench --no-paired --json    # without what the models' scripts ask of V8 on the CPU
  * ```
  *
  * @module
@@ -21,6 +21,7 @@ import {
   setDevice,
   synchronize,
 } from "@tensaurus/core";
+import { pairVectors } from "../models/kit/paired.ts";
 import { WORKLOADS } from "./bench/workloads.ts";
 
 function median(values: readonly number[]): number {
@@ -70,10 +71,12 @@ async function throughput(run: () => void, device: DeviceName, steps: number): P
 async function main(): Promise<void> {
   const flags = parseArgs(Deno.args, {
     string: ["device", "filter", "seconds", "threads"],
-    boolean: ["json", "describe"],
-    default: { device: "auto", filter: "", seconds: "12", threads: "" },
+    boolean: ["json", "describe", "paired"],
+    negatable: ["paired"],
+    default: { device: "auto", filter: "", seconds: "12", threads: "", paired: true },
   });
   const threads = flags.threads === "" ? undefined : Number(flags.threads);
+  if (flags.paired && flags.device !== "webgpu") pairVectors();
   const device = await setDevice(flags.device as DeviceName, { threads });
   const seconds = Number(flags.seconds);
   const facts = { device, threads: threads ?? navigator.hardwareConcurrency };

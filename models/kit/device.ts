@@ -5,16 +5,28 @@
  */
 import { describeDevice, type DeviceName, setDevice } from "@tensaurus/core";
 import type { Settings } from "./settings.ts";
+import { isPaired, pairVectors } from "./paired.ts";
 import { showValue } from "./settings.ts";
 
+/** What {@linkcode openDevice} reads of the settings. */
+export interface DeviceSettings {
+  /** `auto`, `webgpu` or `cpu`. */
+  readonly device: string;
+  /** Whether vectors may be paired on the CPU. */
+  readonly paired: boolean;
+}
+
 /**
- * Chooses the device named by `--device`.
+ * Chooses the device named by `--device`. The process may start again first, with paired vectors:
+ * nothing should be written or printed before.
  *
- * @param name `auto`, `webgpu` or `cpu`.
+ * @param settings Settings of the script.
  * @returns The device, open and the default for new tensors.
  */
-export async function openDevice(name: string): Promise<DeviceName> {
-  return await setDevice(name as DeviceName | "auto");
+export async function openDevice(settings: DeviceSettings): Promise<DeviceName> {
+  const { device, paired } = settings;
+  if (paired && device !== "webgpu") pairVectors();
+  return await setDevice(device as DeviceName | "auto");
 }
 
 /** What {@linkcode printStart} prints beside the settings. */
@@ -37,7 +49,7 @@ export interface StartFacts {
  */
 export function printStart(facts: StartFacts, config: Settings): void {
   const rows: [string, string][] = [
-    ["device", `${facts.device}: ${describeDevice(facts.device)}`],
+    ["device", `${facts.device}: ${describeDevice(facts.device)}${vectors(facts.device)}`],
     ["parameters", facts.parameters.toLocaleString("en-US")],
     ["per step", facts.perStep],
     ["folder", facts.folder],
@@ -45,6 +57,10 @@ export function printStart(facts: StartFacts, config: Settings): void {
   for (const [name, value] of rows) console.log(`${name.padEnd(12)}${value}`);
   const settings = Object.entries(config).map(([key, value]) => `${key} ${showValue(value)}`);
   console.log(wrap("settings", settings, 100));
+}
+
+function vectors(device: DeviceName): string {
+  return device === "cpu" && isPaired() ? ", paired vectors" : "";
 }
 
 /** Joins items with commas into lines of a width, the first behind a name. */

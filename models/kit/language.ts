@@ -29,6 +29,7 @@ export const config = {
   clip: 1,
   seed: 0,
   device: "auto",
+  paired: true,
   out: "",
   resume: "",
   logEvery: 50,

@@ -86,7 +86,7 @@ async function openTrained<C extends LanguageSettings, M extends Module>(
   parts: LanguageScript<C, M>,
 ): Promise<OpenedModel<M> & { settings: C }> {
   const { config: given, args } = parsed;
-  await openDevice(given.device);
+  await openDevice(given);
   manualSeed(given.seed);
   const name = args[0] ?? given.resume;
   if (!name && parts.hasWeights?.(given)) {

@@ -89,6 +89,7 @@ Deno.test("char_rnn.ts reads every setting", async () => {
     "kit/language.ts",
     "kit/language_commands.ts",
     "kit/language_run.ts",
+    "kit/device.ts",
     "kit/run.ts",
     "kit/text.ts",
   );

@@ -30,7 +30,7 @@ Deno.test("Net has the course's 9,536,074 parameters", () => {
 
 Deno.test("cnn.ts reads every setting", async () => {
   // The preset is read by the command line itself.
-  const text = await sources("cnn.ts", "kit/run.ts");
+  const text = await sources("cnn.ts", "kit/device.ts", "kit/run.ts");
   assertEquals(unreadKeys(script.config, text), ["preset"]);
 });
 

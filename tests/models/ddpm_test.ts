@@ -79,7 +79,12 @@ Deno.test("trainingOf() replays one plan for every step, whatever the learning r
 
 Deno.test("ddpm.ts reads every setting", async () => {
   const parts = [...Deno.readDirSync(new URL("ddpm", ROOT))].map(({ name }) => `ddpm/${name}`);
-  const files = ["ddpm.ts", "kit/run.ts", ...parts.filter((name) => !name.endsWith("settings.ts"))];
+  const files = [
+    "ddpm.ts",
+    "kit/device.ts",
+    "kit/run.ts",
+    ...parts.filter((name) => !name.endsWith("settings.ts")),
+  ];
   const texts = await Promise.all(files.map((name) => Deno.readTextFile(new URL(name, ROOT))));
   // The preset is read by the command line itself.
   assertEquals(unreadKeys(script.config, texts.join("\n")), ["preset"]);

@@ -157,6 +157,7 @@ Deno.test("gpt.ts reads every setting", async () => {
     "kit/language.ts",
     "kit/language_commands.ts",
     "kit/language_run.ts",
+    "kit/device.ts",
     "kit/run.ts",
     "kit/text.ts",
     "kit/gpt_options.ts",

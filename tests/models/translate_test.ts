@@ -187,7 +187,10 @@ Deno.test("heatmap() draws a cell for each number, and names", () => {
 Deno.test("translate.ts reads every setting", async () => {
   // The preset is read by the command line itself.
   assertEquals(
-    unreadKeys(script.config, await sources("translate.ts", "translate/run.ts", "kit/run.ts")),
+    unreadKeys(
+      script.config,
+      await sources("translate.ts", "translate/run.ts", "kit/device.ts", "kit/run.ts"),
+    ),
     ["preset"],
   );
 });
