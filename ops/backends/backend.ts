@@ -58,6 +58,11 @@ export interface Backend {
   readonly name: DeviceName;
   /** For people: adapter name, or processor threads and instruction set. */
   readonly description: string;
+  /**
+   * Whether a scatter, which keeps the order of its points, costs no more than a map over them. Where
+   * thousands of threads have to be kept busy it does.
+   */
+  readonly cheapScatter: boolean;
   /** Whether `float16`, `float64` storage is there. */
   supports(dtype: "float16" | "float64"): boolean;
 

@@ -55,7 +55,9 @@ export class Replay {
    */
   constructor(trace: Trace, graph: Graph, argumentIds: readonly number[]) {
     const start = performance.now();
-    const optimized = optimize(graph, debugLevel() >= 2 ? { log: printDecision } : {});
+    const { cheapScatter } = trace.backend;
+    const log = debugLevel() >= 2 ? printDecision : undefined;
+    const optimized = optimize(graph, { log, cheapScatter });
     this.#graph = optimized;
     this.plan = planGraph(optimized);
     this.#backend = trace.backend;

@@ -3,7 +3,7 @@
  * again, and can be printed.
  *
  * Order of the passes: clean up (simplify, equal kernels once); moves of elements disappear into
- * readers; then, operands first, each map joins the kernel that makes its operand (an epilogue), or
+ * readers; products move from rows that were looked up to the table that has them; then, operands first, each map joins the kernel that makes its operand (an epilogue), or
  * the rows of a reduction, or is computed by its readers, or shares a kernel with a map over the
  * same points; reductions over the same rows become one; at last siblings that read the same arrays.
  */
@@ -20,6 +20,7 @@ import {
   sharedElements,
 } from "./fuse_merge.ts";
 import { FUSION_LIMITS, type FusionLog, joinLabels } from "./fuse_rules.ts";
+import { multiplyTables } from "./fuse_tables.ts";
 import { rootsOf } from "./plan_cost.ts";
 import { countNodes } from "./simplify.ts";
 
@@ -27,6 +28,8 @@ import { countNodes } from "./simplify.ts";
 export interface OptimizeOptions {
   /** Called with each decision and its score. */
   readonly log?: FusionLog | undefined;
+  /** Whether a scatter costs no more than a map over its points. @default true */
+  readonly cheapScatter?: boolean | undefined;
 }
 
 /** Sweeps after which the graph has to have settled. */
@@ -38,6 +41,7 @@ export function optimize(source: Graph, options: OptimizeOptions = {}): Graph {
   const log = options.log ?? ignore;
   cleanGraph(graph);
   inlineViews(graph, log);
+  if ((options.cheapScatter ?? true) && multiplyTables(graph, log)) cleanGraph(graph);
   for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
     const fused = fuseAll(graph, log);
     cleanGraph(graph);

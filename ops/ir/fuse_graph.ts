@@ -12,6 +12,8 @@ export class FusionGraph {
   #results: Value[];
   #updates: { readonly state: Value; readonly value: Value }[];
   #order: Map<GraphNode, number> | undefined;
+  /** Values of traces count up, those of passes down. */
+  #lastId = 0;
 
   constructor(graph: Graph) {
     this.#source = graph;
@@ -74,6 +76,29 @@ export class FusionGraph {
     node.outputs = outputs;
     this.#register(node);
     this.#order = undefined;
+  }
+
+  /** Adds a node of one result before the node that is about to read it; returns the result. */
+  add(kernel: Kernel, inputs: Value[], shape: readonly number[], before: KernelNode): Value {
+    const { dtype } = kernel.outputs[0]!;
+    const value: Value = {
+      id: --this.#lastId,
+      dtype,
+      shape,
+      producer: undefined,
+      label: before.label,
+    };
+    const node: KernelNode = {
+      kind: "kernel",
+      kernel,
+      inputs,
+      outputs: [value],
+      label: before.label,
+    };
+    this.#nodes.splice(this.#nodes.indexOf(before), 0, node);
+    this.#register(node);
+    this.#order = undefined;
+    return value;
   }
 
   /** A sequence reads `source`, from element `offset` on, instead of `value`. */

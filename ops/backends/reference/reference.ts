@@ -28,6 +28,7 @@ class ReferenceKernel implements CompiledKernel {
 
 class ReferenceBackend implements Backend {
   readonly name = "reference";
+  readonly cheapScatter = true;
   readonly description = "float64 oracle";
   onTiming: ((timing: KernelTiming) => void) | undefined = undefined;
   onSource: ((label: string, source: string) => void) | undefined;

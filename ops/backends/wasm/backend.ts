@@ -47,6 +47,7 @@ const ARGUMENT_WORDS = 256;
 /** See the module's documentation. */
 class WasmBackend implements Backend {
   readonly name = "cpu" as const;
+  readonly cheapScatter = true;
   onTiming: ((timing: KernelTiming) => void) | undefined = undefined;
   onSource: ((label: string, source: string) => void) | undefined = undefined;
   readonly #machine: Machine;

@@ -73,6 +73,7 @@ export async function createWebgpuBackend(
 export class WebgpuBackend implements Backend {
   /** Always `webgpu`. */
   readonly name = "webgpu";
+  readonly cheapScatter = false;
   readonly description: string;
   readonly slowReadSync: boolean = !readsAtOnce();
   /** Whether the adapter computes on the processor. */
