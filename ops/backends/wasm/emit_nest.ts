@@ -72,7 +72,7 @@ export function plainSlots(kernel: {
 }
 
 /** Work of less than this many nanoseconds is not worth waking another thread. */
-const SINGLE_THREAD_NS = 20_000;
+const SINGLE_THREAD_NS = 10_000;
 /** A thread takes about this much at a time. */
 const GRAIN_NS = 12_000;
 
