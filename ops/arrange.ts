@@ -40,7 +40,7 @@ export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
     const shape = c.inputShape(0);
     const rows = shape[a]!, columns = shape[b]!;
     return movedim(diagonalEmbed(c.grad(), rows, columns, row, column), [-2, -1], [a, b]);
-  });
+  }, (y) => diagonal(y, offset, a, b));
 }
 
 const DIAGONAL_EMBED = defineOp<{ rows: number; columns: number; row: number; column: number }>({
@@ -190,7 +190,7 @@ export function unfold(x: Tensor, dim: number, size: number, step: number): Tens
       total = total ? total.add(wide) : wide;
     }
     return total!;
-  });
+  }, (y) => unfold(y, at, size, step));
 }
 
 /** Plane of two axes turned by 90° `k` times, like `torch.rot90`. */

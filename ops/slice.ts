@@ -41,6 +41,7 @@ export function slice(
         shape.map((_, d) => d === at ? from : 0),
         shape.map((_, d) => d === at ? step : 1),
       ),
+    (y) => slice(y, at, start, stop, step),
   );
 }
 
