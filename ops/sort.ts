@@ -1,5 +1,5 @@
 /** Order and running combinations along an axis. */
-import { normalizeAxis, rangeError, ShapeError } from "./check.ts";
+import { normalizeAxis, rangeError, ShapeError, shapeText } from "./check.ts";
 import { apply, type Attribute, defineOp, type TensorOrNumber } from "./define.ts";
 import { convert } from "./convert.ts";
 import { div, mul } from "./arithmetic.ts";
@@ -216,6 +216,13 @@ export function searchsorted(
   const { right = false, sorter } = options;
   const ordered = sorter ? gather(sorted, -1, sorter) : sorted;
   if (typeof values !== "object") return sum(right ? le(ordered, values) : lt(ordered, values), -1);
+  const lead = (x: Tensor) => shapeText(x.shape.slice(0, -1));
+  if (ordered.ndim !== 1 && (ordered.ndim !== values.ndim || lead(ordered) !== lead(values))) {
+    throw new ShapeError("searchsorted", "rows of sorted and values do not correspond", {
+      sorted: sorted.shape,
+      values: values.shape,
+    });
+  }
   const wide = unsqueeze(values, -1);
   const rows = ordered.ndim === 1 ? ordered : unsqueeze(ordered, -2);
   return sum(right ? le(rows, wide) : lt(rows, wide), -1);

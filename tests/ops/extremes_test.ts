@@ -6,6 +6,9 @@ import {
   atan2,
   cat,
   chunk,
+  conv3d,
+  convTranspose1d,
+  convTranspose3d,
   copysign,
   cosh,
   cumsum,
@@ -19,14 +22,18 @@ import {
   grad,
   heaviside,
   hypot,
+  inner,
   logaddexp,
+  manualSeed,
   maximum,
   median,
   nanToNum,
   pow,
   prod,
+  randn,
   repeat,
   roll,
+  searchsorted,
   sigmoid,
   sinh,
   std,
@@ -154,4 +161,39 @@ Deno.test("empty axes, repeated axes and numbers are taken or refused as in PyTo
     TypeError,
     "cat: numbers have no axis to join (use stack)",
   );
+  assertThrows(
+    () => inner(zeros([1, 3]), zeros([3, 1])),
+    TypeError,
+    "inner: last sizes differ: input [1, 3], other [3, 1]",
+  );
+  assertThrows(
+    () => searchsorted(zeros([3, 5]), zeros([2])),
+    TypeError,
+    "searchsorted: rows of sorted and values do not correspond: sorted [3, 5], values [2]",
+  );
+});
+
+Deno.test("transposed convolutions refuse sizes without output, and padding beyond the stride", () => {
+  const x = zeros([1, 2, 1]), w = zeros([2, 3, 1]);
+  assertThrows(
+    () => convTranspose1d(x, w, { padding: 1 }),
+    TypeError,
+    "convTranspose1d: the padding leaves no output: input [1, 2, 1], weight [2, 3, 1]",
+  );
+  assertThrows(
+    () => convTranspose1d(x, w, { outputPadding: 1 }),
+    RangeError,
+    "convTranspose1d: outputPadding 1 is not less than stride and dilation 1",
+  );
+});
+
+Deno.test("convTranspose3d() is the transpose of conv3d()", async () => {
+  manualSeed(0);
+  const options = { stride: [1, 2, 2], padding: [1, 0, 1], groups: 2 };
+  const x = randn([2, 4, 3, 5, 4]), w = randn([6, 2, 2, 3, 2]);
+  const forward = conv3d(x, w, options), y = randn(forward.shape);
+  const back = convTranspose3d(y, w, { ...options, outputPadding: [0, 0, 0] });
+  const wide = back.pad([0, x.size(-1) - back.size(-1), 0, x.size(-2) - back.size(-2)]);
+  const [left, right] = [await forward.mul(y).sum().item(), await wide.mul(x).sum().item()];
+  assertAlmostEquals(left, right, 1e-3);
 });
