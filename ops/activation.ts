@@ -5,6 +5,7 @@ import { abs, add, div, mul, neg, sub } from "./arithmetic.ts";
 import { eq, ge, gt, le, lt } from "./comparison.ts";
 import { square } from "./power.ts";
 import { where } from "./choice.ts";
+import { convert } from "./convert.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import { erfc, exp, sigmoid, tanh } from "./math.ts";
@@ -322,7 +323,7 @@ export function glu(x: Tensor, dim = -1): Tensor {
 
 /** 1 where positive, 0 where negative, `values` at 0, like `torch.heaviside`. */
 export function heaviside(x: Tensor, values: Tensor): Tensor {
-  return where(eq(x, 0), values, where(gt(x, 0), 1, 0));
+  return where(eq(x, 0), values, convert(gt(x, 0), values.dtype));
 }
 
 /** Methods of tensors from this file. */

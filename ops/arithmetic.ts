@@ -1,8 +1,10 @@
 /** Conversion and arithmetic, element by element, with broadcasting and type promotion. */
+import type { GradientContext } from "./autograd.ts";
 import { core } from "./base.ts";
 import { applyElementwise, asTensors, defineElementwise, type TensorOrNumber } from "./define.ts";
 import { isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
+import type { Expr } from "./ir/expr.ts";
 import type { Tensor } from "./tensor.ts";
 
 const ADD = defineElementwise({
@@ -96,7 +98,8 @@ const DIV = defineElementwise({
   scalar: (a, b) => e.div(a, b),
   gradient: (c) => [
     c.needs(0) ? div(c.grad(), c.input(1)) : undefined,
-    c.needs(1) ? neg(div(mul(c.grad(), c.input(0)), mul(c.input(1), c.input(1)))) : undefined,
+    // Not by the square of the divisor, which leaves the range long before the quotients do.
+    c.needs(1) ? neg(div(mul(c.grad(), div(c.input(0), c.input(1))), c.input(1))) : undefined,
   ],
   domain: [0.5, 3],
 });
@@ -118,11 +121,38 @@ export function div(
   return applyElementwise(DIV, [input, other]);
 }
 
+/** Up to here the remainder is exact on all devices; quotients past it are rounded as they are. */
+const WHOLE = 2 ** 29;
+
+/**
+ * Python's and PyTorch's `//`: the quotient less the remainder, since the quotient itself may have
+ * been rounded up to a whole number (1 / 0.1 is 10, 1 // 0.1 is 9).
+ */
+function floorQuotient(a: Expr, b: Expr): Expr {
+  const number = (x: number) => e.constant(x, a.dtype);
+  const rest = e.call("fmod", [a, b]);
+  const signsDiffer = e.call("xor", [e.lt(rest, number(0)), e.lt(b, number(0))]);
+  const below = e.and(e.call("ne", [rest, number(0)]), signsDiffer)!;
+  const exact = e.call("round", [e.div(e.sub(a, rest), b)]);
+  const quotient = e.div(a, b);
+  const large = e.and(
+    e.le(number(WHOLE), e.call("abs", [quotient])),
+    e.lt(e.call("abs", [a]), number(Infinity)),
+  )!;
+  const floored = e.select(below, e.sub(exact, number(1)), exact);
+  return e.select(large, e.call("floor", [quotient]), floored);
+}
+
+function noSlope(c: GradientContext): Tensor[] {
+  const zeros = core().fullOn(c.grad().storage.backend, c.grad().shape, 0, c.grad().dtype);
+  return [zeros, zeros];
+}
+
 const FLOOR_DIVIDE = defineElementwise({
   name: "floorDivide",
   dtypes: "number",
   scalar: (a, b) => {
-    if (isFloat(a.dtype)) return e.call("floor", [e.div(a, b)]);
+    if (isFloat(a.dtype)) return floorQuotient(a, b);
     const quotient = e.call("tdiv", [a, b]);
     if (a.dtype === "uint32") return quotient;
     const zero = e.int(0);
@@ -130,6 +160,8 @@ const FLOOR_DIVIDE = defineElementwise({
     const signsDiffer = e.call("xor", [e.lt(a, zero), e.lt(b, zero)]);
     return e.select(e.and(inexact, signsDiffer)!, e.sub(quotient, e.int(1)), quotient);
   },
+  saves: "none",
+  gradient: noSlope,
   domain: [0.5, 5],
 });
 
@@ -142,6 +174,8 @@ const TRUNC_DIVIDE = defineElementwise({
   name: "truncDivide",
   dtypes: "number",
   scalar: (a, b) => isFloat(a.dtype) ? e.call("trunc", [e.div(a, b)]) : e.call("tdiv", [a, b]),
+  saves: "none",
+  gradient: noSlope,
   domain: [0.5, 5],
 });
 
@@ -226,15 +260,14 @@ const SIGN = defineElementwise({
     const zero = e.constant(0, x.dtype), one = e.constant(1, x.dtype);
     const positive = e.select(e.lt(zero, x), one, zero);
     if (x.dtype === "uint32") return positive;
-    const signed = e.select(e.lt(x, zero), e.constant(-1, x.dtype), positive);
-    return isFloat(x.dtype) ? e.select(e.call("isnan", [x]), x, signed) : signed;
+    return e.select(e.lt(x, zero), e.constant(-1, x.dtype), positive);
   },
   saves: "none",
   gradient: (c) => [core().fullOn(c.grad().storage.backend, c.inputShape(0), 0, c.inputDtype(0))],
   domain: [-3, 3],
 });
 
-/** −1, 0 or 1 by sign, like `torch.sign`. */
+/** −1, 0 or 1 by sign, like `torch.sign`; 0 for NaN. */
 export function sign(x: Tensor): Tensor {
   return applyElementwise(SIGN, [x]);
 }

@@ -21,6 +21,7 @@ import {
   unflatten,
   unsqueeze,
 } from "./view.ts";
+import { owned } from "./own.ts";
 import { viewOf } from "./view_of.ts";
 
 /** The diagonal of two axes as a last axis, like `torch.diagonal`. */
@@ -40,7 +41,7 @@ export function diagonal(x: Tensor, offset = 0, dim1 = 0, dim2 = 1): Tensor {
     const shape = c.inputShape(0);
     const rows = shape[a]!, columns = shape[b]!;
     return movedim(diagonalEmbed(c.grad(), rows, columns, row, column), [-2, -1], [a, b]);
-  });
+  }, (y) => diagonal(y, offset, a, b));
 }
 
 const DIAGONAL_EMBED = defineOp<{ rows: number; columns: number; row: number; column: number }>({
@@ -99,14 +100,19 @@ const TRIANGLE: OpDefinition<{ diagonal: number; lower: boolean }> = defineOp({
   gradient: (c) => [apply(TRIANGLE, [c.grad()], c.attributes)],
 });
 
+function triangle(op: string, x: Tensor, shift: number, lower: boolean): Tensor {
+  if (x.ndim < 2) throw new ShapeError(op, "expects at least 2 dimensions", { input: x.shape });
+  return apply(TRIANGLE, [x], { diagonal: shift, lower });
+}
+
 /** Zeros above the diagonal, like `torch.tril`. */
 export function tril(x: Tensor, shift = 0): Tensor {
-  return apply(TRIANGLE, [x], { diagonal: shift, lower: true });
+  return triangle("tril", x, shift, true);
 }
 
 /** Zeros below the diagonal, like `torch.triu`. */
 export function triu(x: Tensor, shift = 0): Tensor {
-  return apply(TRIANGLE, [x], { diagonal: shift, lower: false });
+  return triangle("triu", x, shift, false);
 }
 
 const ROLL: OpDefinition<{ shifts: readonly number[] }> = defineOp({
@@ -135,11 +141,11 @@ export function roll(
 ): Tensor {
   const amounts = typeof shifts === "number" ? [shifts] : shifts;
   if (dims === undefined) return reshape(roll(reshape(x, [-1]), amounts, 0), x.shape);
-  const axes = normalizeAxes("roll", dims, x.ndim);
   const wrapped: number[] = x.shape.map(() => 0);
-  for (const [i, d] of axes.entries()) {
+  for (const [i, dim] of (typeof dims === "number" ? [dims] : dims).entries()) {
+    const d = normalizeAxis("roll", dim, x.ndim);
     const size = Math.max(1, x.shape[d]!);
-    wrapped[d] = ((amounts[i]! % size) + size) % size;
+    wrapped[d] = (((wrapped[d]! + amounts[i]!) % size) + size) % size;
   }
   return sizeOf(x.shape) === 0 ? x : apply(ROLL, [x], { shifts: wrapped });
 }
@@ -156,7 +162,7 @@ export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
   const sizes = repeats.map((_, d) => d < skip ? 1 : x.shape[d - skip]!);
   const split = reshape(x, sizes.flatMap((s) => [1, s]));
   const spread = expand(split, sizes.flatMap((s, d) => [repeats[d]!, s]));
-  return reshape(spread, sizes.map((s, d) => s * repeats[d]!));
+  return owned(reshape(spread, sizes.map((s, d) => s * repeats[d]!)), x);
 }
 
 /** Like `repeat`, but missing counts in front are 1, like `torch.tile`. */
@@ -190,14 +196,14 @@ export function unfold(x: Tensor, dim: number, size: number, step: number): Tens
       total = total ? total.add(wide) : wide;
     }
     return total!;
-  });
+  }, (y) => unfold(y, at, size, step));
 }
 
 /** Plane of two axes turned by 90° `k` times, like `torch.rot90`. */
 export function rot90(x: Tensor, k = 1, dims: readonly [number, number] = [0, 1]): Tensor {
   const [a, b] = normalizeAxes("rot90", dims, x.ndim) as [number, number];
   const turns = ((k % 4) + 4) % 4;
-  if (turns === 0) return x;
+  if (turns === 0) return owned(x, x);
   if (turns === 2) return flip(x, [a, b]);
   return turns === 1 ? transpose(flip(x, b), a, b) : flip(transpose(x, a, b), b);
 }

@@ -1,7 +1,7 @@
 /** Reverse-mode differentiation: the recorded graph, `backward`, `grad`, and the modes around them. */
 import { checkNan } from "./anomaly.ts";
 import type { Backend } from "./backends/backend.ts";
-import { core } from "./base.ts";
+import { core, isContiguous } from "./base.ts";
 import { shapeText, stateError } from "./check.ts";
 import type { Attribute } from "./define.ts";
 import { isGradEnabled, withGradMode } from "./grad_mode.ts";
@@ -60,7 +60,7 @@ let nodeCount = 0;
 /** One recorded operation. */
 export class GradientNode {
   /** Later operations have higher numbers; `backward` runs from high to low. */
-  readonly number: number = nodeCount++;
+  readonly number: number;
   readonly name: string;
   readonly #attributes: Attribute;
   readonly #gradient: GradientFunction<never>;
@@ -82,7 +82,9 @@ export class GradientNode {
     this.name = name;
     this.#attributes = attributes;
     this.#gradient = gradient;
+    // Looking at an input may record it again (a view that was written), which comes first.
     this.edges = inputs.map(edgeOf);
+    this.number = nodeCount++;
     this.#inputMetas = inputs.map(metaOf);
     this.#outputMetas = outputs.map(metaOf);
     this.#inputs = saves === "inputs" || saves === "both" ? inputs.map(save) : [];
@@ -284,10 +286,18 @@ export function propagate(
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
   const { createGraph = false, retainGraph = createGraph } = options;
   const seed = rootGradient("backward", root, options.gradient);
+  const taken = new Set([seed.storage]);
+  // A gradient that goes to several leaves, was handed in or repeats elements is copied, so that
+  // writing one in place changes no other.
+  function own(gradient: Tensor): Tensor {
+    const free = !taken.has(gradient.storage) && isContiguous(gradient);
+    taken.add(gradient.storage);
+    return free ? gradient : core().clone(gradient);
+  }
   withGradMode("backward", createGraph, () => {
     propagate(root, seed, new Map(), (leaf, gradient) => {
       const tensor = leaf as Tensor;
-      tensor.grad = tensor.grad ? core().add(tensor.grad, gradient) : gradient;
+      tensor.grad = tensor.grad ? core().add(tensor.grad, gradient) : own(gradient);
     }, retainGraph);
   });
 }

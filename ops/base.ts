@@ -39,6 +39,20 @@ export function isContiguous(view: View): boolean {
   return true;
 }
 
+/** How a view came from another tensor, so that writes into one reach the gradients of the other. */
+export interface ViewOrigin {
+  /** The tensor that it is a view of, which may be one itself. */
+  readonly parent: Tensor;
+  /** The tensor at the end of the parents. */
+  readonly root: TensorBase;
+  /** The same view of another tensor of the parent's shape. */
+  readonly again: (x: Tensor) => Tensor;
+  /** Where in the parent the elements of the view lie. */
+  mask(view: Tensor): Tensor;
+  /** Records the view of what the parent holds now. */
+  recordAgain(view: Tensor): void;
+}
+
 /** Fields and bookkeeping of a tensor. */
 export abstract class TensorBase {
   /**
@@ -56,12 +70,11 @@ export abstract class TensorBase {
   /** Whether the value came from a JavaScript number, which does not widen other dtypes. */
   readonly weak: boolean;
   #grad: Tensor | undefined = undefined;
-  /**
-   * How the value was computed, where a gradient may be asked for.
-   *
-   * @internal
-   */
-  gradientNode: GradientNode | undefined = undefined;
+  #node: GradientNode | undefined = undefined;
+  #origin: ViewOrigin | undefined = undefined;
+  /** Recorded writes into this tensor and its views; a view that has not seen them is out of date. */
+  #writes = 0;
+  #seenWrites = 0;
   /** Which output of `gradientNode` this is. */
   outputIndex = 0;
   #requiresGrad = false;
@@ -77,6 +90,53 @@ export abstract class TensorBase {
     this.strides = view.strides;
     this.offset = view.offset;
     this.weak = weak;
+  }
+
+  /**
+   * How the value was computed, where a gradient may be asked for.
+   *
+   * @internal
+   */
+  get gradientNode(): GradientNode | undefined {
+    const origin = this.#origin;
+    if (origin && this.#seenWrites !== origin.root.#writes) {
+      this.gradientNode = undefined;
+      origin.recordAgain(this as unknown as Tensor);
+    }
+    return this.#node;
+  }
+
+  set gradientNode(node: GradientNode | undefined) {
+    this.#node = node;
+    if (this.#origin) this.#seenWrites = this.#origin.root.#writes;
+  }
+
+  /**
+   * Where a view comes from.
+   *
+   * @internal
+   */
+  get origin(): ViewOrigin | undefined {
+    return this.#origin;
+  }
+
+  /**
+   * Makes this tensor a view.
+   *
+   * @internal
+   */
+  startView(origin: ViewOrigin): void {
+    this.#origin = origin;
+    this.#seenWrites = origin.root.#writes;
+  }
+
+  /**
+   * Notes that a write was recorded, so that views are recorded again when they are next asked for.
+   *
+   * @internal
+   */
+  noteWrite(): void {
+    this.#writes++;
   }
 
   /** Gradient accumulated by `backward`, for leaves that require one. */
@@ -204,6 +264,7 @@ export function hostArray(dtype: DType, buffer: ArrayBuffer): TypedArray {
 export interface Core {
   readonly Tensor: new (storage: Storage, view: View, weak?: boolean) => Tensor;
   add(a: Tensor, b: Tensor): Tensor;
+  clone(x: Tensor): Tensor;
   convert(x: Tensor, dtype: DType): Tensor;
   sumToShape(x: Tensor, shape: readonly number[]): Tensor;
   fullOn(backend: Backend, shape: readonly number[], value: number, dtype: DType): Tensor;

@@ -1,5 +1,5 @@
 /** Choosing between values, element by element: extrema, limits, conditions. */
-import { add, mul } from "./arithmetic.ts";
+import { mul } from "./arithmetic.ts";
 import { convert } from "./convert.ts";
 import { core } from "./base.ts";
 import { broadcastShapes } from "./check.ts";
@@ -20,22 +20,19 @@ const MAXIMUM = defineElementwise({
   name: "maximum",
   dtypes: "any",
   scalar: (a, b) => a.dtype === "bool" ? e.call("or", [a, b]) : e.call("max", [a, b]),
-  gradient: (c) => extremumGradient(c.grad(), c.input(0), c.input(1), gt),
+  gradient: (c) => extremumGradient(c.grad(), c.input(0), c.input(1), lt),
   domain: [-3, 3],
 });
 
-/** Where both are equal the gradient is shared, as in PyTorch. */
+/** Where both are equal the gradient is shared; where one is NaN both have it, as in PyTorch. */
 function extremumGradient(
   grad: Tensor,
   a: Tensor,
   b: Tensor,
-  wins: (a: Tensor, b: Tensor) => Tensor,
+  loses: (a: Tensor, b: Tensor) => Tensor,
 ): Tensor[] {
-  const tie = mul(convert(eq(a, b), grad.dtype), 0.5);
-  return [
-    mul(grad, add(convert(wins(a, b), grad.dtype), tie)),
-    mul(grad, add(convert(wins(b, a), grad.dtype), tie)),
-  ];
+  const shared = where(eq(a, b), mul(grad, 0.5), grad);
+  return [where(loses(a, b), 0, shared), where(loses(b, a), 0, shared)];
 }
 
 /** The larger of two, like `torch.maximum`; NaN wins. */
@@ -47,7 +44,7 @@ const MINIMUM = defineElementwise({
   name: "minimum",
   dtypes: "any",
   scalar: (a, b) => a.dtype === "bool" ? e.call("and", [a, b]) : e.call("min", [a, b]),
-  gradient: (c) => extremumGradient(c.grad(), c.input(0), c.input(1), lt),
+  gradient: (c) => extremumGradient(c.grad(), c.input(0), c.input(1), gt),
   domain: [-3, 3],
 });
 

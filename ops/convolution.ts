@@ -1,5 +1,5 @@
 /** Convolutions in one to three spatial axes. */
-import { DtypeError, ShapeError } from "./check.ts";
+import { DtypeError, rangeError, ShapeError } from "./check.ts";
 import { CONVOLUTION } from "./convolution_kernels.ts";
 import { apply } from "./define.ts";
 import { perAxis } from "./spatial.ts";
@@ -150,6 +150,15 @@ function convolveTransposed(
   const spatial = output.map((s, d) =>
     (s - 1) * stride[d]! - 2 * padding[d]! + dilation[d]! * (kernel[d]! - 1) + outputPadding[d]! + 1
   );
+  for (const [d, extra] of outputPadding.entries()) {
+    const limit = Math.max(stride[d]!, dilation[d]!);
+    if (extra >= limit) {
+      throw rangeError(op, `outputPadding ${extra} is not less than stride and dilation ${limit}`);
+    }
+  }
+  if (spatial.some((s) => s < 1)) {
+    throw new ShapeError(op, "the padding leaves no output", shapes);
+  }
   const channels = { batch, inChannels: weight.shape[1]! * groups, outChannels, groups };
   const geometry = { ...channels, input: spatial, kernel, output, stride, padding, dilation };
   const y = apply(CONVOLUTION, [x, weight], { role: "input", geometry });
@@ -212,4 +221,13 @@ export function convTranspose2d(
   options: TransposedConvolutionOptions = {},
 ): Tensor {
   return convolveTransposed("convTranspose2d", 2, input, weight, options);
+}
+
+/** Transposed three-dimensional convolution, like `torch.nn.functional.conv_transpose3d`; weight `[Cin, Cout / groups, kD, kH, kW]`. */
+export function convTranspose3d(
+  input: Tensor,
+  weight: Tensor,
+  options: TransposedConvolutionOptions = {},
+): Tensor {
+  return convolveTransposed("convTranspose3d", 3, input, weight, options);
 }

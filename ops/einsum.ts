@@ -9,6 +9,9 @@ import { expand, permute } from "./view.ts";
 /** Sums of products over the last axes of both, like `torch.inner`. */
 export function inner(input: Tensor, other: Tensor): Tensor {
   if (input.ndim === 0 || other.ndim === 0) return input.mul(other);
+  if (input.size(-1) !== other.size(-1)) {
+    throw new ShapeError("inner", "last sizes differ", { input: input.shape, other: other.shape });
+  }
   const a = LETTERS.slice(0, input.ndim - 1),
     b = LETTERS.slice(input.ndim - 1, input.ndim + other.ndim - 2);
   return einsum(`${a}Z,${b}Z->${a}${b}`, input, other);

@@ -8,6 +8,7 @@ import { eq, logicalNot, ne } from "./comparison.ts";
 import { apply, applyAll, defineOp } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import { sizeOf } from "./ir/kernel.ts";
+import { owned } from "./own.ts";
 import { type Axes, sum } from "./reduce.ts";
 import { keep, type ReduceAttributes, reduceKernel, spread } from "./reduce_kernels.ts";
 import { isnan } from "./rounding.ts";
@@ -42,7 +43,7 @@ function extremum(
   keepdim: boolean | undefined,
 ): Tensor {
   const axes = normalizeAxes(name, dim, x.ndim);
-  if (axes.length === 0) return x;
+  if (axes.length === 0) return owned(x, x);
   if (axes.some((d) => x.shape[d] === 0)) {
     throw new ShapeError(name, "an empty axis has no extremum", { input: x.shape });
   }
@@ -122,7 +123,7 @@ function extremumAt(
 ): ValuesAndIndices {
   const at = normalizeAxis(name, dim, x.ndim);
   if (x.ndim === 0) {
-    return { values: x, indices: core().fullOn(x.storage.backend, [], 0, "int32") };
+    return { values: owned(x, x), indices: core().fullOn(x.storage.backend, [], 0, "int32") };
   }
   if (x.shape[at] === 0) {
     throw new ShapeError(name, "an empty axis has no extremum", { input: x.shape });
@@ -166,14 +167,17 @@ function arg(
   dim: number | undefined | null,
   keepdim: boolean | undefined,
 ): Tensor {
-  if (sizeOf(x.shape) === 0) {
-    throw new ShapeError(op, "an empty tensor has no extremum", { input: x.shape });
-  }
   if (dim === undefined || dim === null) {
+    if (sizeOf(x.shape) === 0) {
+      throw new ShapeError(op, "an empty tensor has no extremum", { input: x.shape });
+    }
     const flat = apply(ARG, [reshape(x, [-1])], { axes: [0], op });
     return keepdim ? reshape(flat, x.shape.map(() => 1)) : flat;
   }
   const at = normalizeAxis(op, dim, x.ndim);
+  if (x.shape[at] === 0) {
+    throw new ShapeError(op, "an empty axis has no extremum", { input: x.shape });
+  }
   const source = x.ndim === 0 ? reshape(x, [1]) : x;
   if (x.ndim === 0) return reshape(apply(ARG, [source], { axes: [0], op }), []);
   return keep(apply(ARG, [source], { axes: [at], op }), [at], source.shape, keepdim);

@@ -1,10 +1,13 @@
 /** Writing into a tensor that exists. */
 import { isGradEnabled } from "./grad_mode.ts";
 import { recordGradient } from "./autograd.ts";
-import { contiguousStrides, isContiguous } from "./base.ts";
+import { contiguousStrides, core, isContiguous, type ViewOrigin } from "./base.ts";
 import { ShapeError, shapeText, stateError } from "./check.ts";
 import { compileEager, runEagerKernel } from "./compile/eager.ts";
 import { currentTrace } from "./compile/trace.ts";
+import { where } from "./choice.ts";
+import { convert } from "./convert.ts";
+import { categoryOf } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import { type MapKernel, type ScatterKernel, sizeOf } from "./ir/kernel.ts";
 import type { Tensor } from "./tensor.ts";
@@ -20,7 +23,8 @@ function checkWritable(op: string, target: Tensor, value: Tensor): void {
   if (value.dtype !== target.dtype) {
     throw stateError(op, `the result has dtype ${value.dtype}, the target ${target.dtype}`);
   }
-  if (isGradEnabled() && target.isLeaf && target.requiresGrad) {
+  const root = target.origin?.root ?? target;
+  if (isGradEnabled() && root.isLeaf && root.requiresGrad) {
     throw stateError(
       op,
       "a leaf that requires a gradient cannot be written in place",
@@ -45,7 +49,9 @@ function coversStorage(x: Tensor): boolean {
  *
  * @param fromOutside Whether `value` may belong to someone else, so that its array cannot be taken.
  */
-export function assign(op: string, target: Tensor, value: Tensor, fromOutside = false): void {
+export function assign(op: string, target: Tensor, result: Tensor, fromOutside = false): void {
+  const narrows = categoryOf(result.dtype) <= categoryOf(target.dtype);
+  const value = narrows ? convert(result, target.dtype) : result;
   checkWritable(op, target, value);
   const trace = currentTrace();
   if (trace && trace.backend === target.storage.backend) assignTraced(target, value);
@@ -54,11 +60,47 @@ export function assign(op: string, target: Tensor, value: Tensor, fromOutside = 
     target.storage.take(source.storage);
   } else copyStrided(target, value);
   target.storage.version++;
-  if (isGradEnabled() && value.requiresGrad) {
-    // The handle continues the history of the value it now holds.
-    target.gradientNode = undefined;
-    recordGradient(op, null, (c) => [c.grad()], [value], [target], "none");
+  if (isGradEnabled()) recordWrite(op, target, value);
+}
+
+/** The target goes on with the history of the value, and so do the tensors that it is a view of. */
+function recordWrite(op: string, target: Tensor, value: Tensor): void {
+  if (!value.requiresGrad && !target.requiresGrad) return;
+  const { origin } = target;
+  if (origin) recordPart(op, target, value, origin);
+  else {
+    recordGradient(
+      op,
+      null,
+      // What was there before has no influence left, which the value's own history says if it has one.
+      (c) => [c.needs(1) ? undefined : zerosOf(c.grad()), c.grad()],
+      [target, value],
+      [target],
+      "none",
+    );
   }
+  (origin?.root ?? target).noteWrite();
+}
+
+function zerosOf(x: Tensor): Tensor {
+  return core().fullOn(x.storage.backend, x.shape, 0, x.dtype);
+}
+
+/** The parent's gradient goes to the value where the view lies, and to what was there before elsewhere. */
+function recordPart(op: string, view: Tensor, value: Tensor, origin: ViewOrigin): void {
+  const { parent, again } = origin;
+  recordGradient(
+    op,
+    null,
+    (c) => [
+      c.needs(0) ? where(origin.mask(view), 0, c.grad()) : undefined,
+      c.needs(1) ? again(c.grad()) : undefined,
+    ],
+    [parent, value],
+    [parent],
+    "none",
+  );
+  if (parent.origin) recordPart(op, parent, parent, parent.origin);
 }
 
 function stridedIndex(x: Tensor): e.Expr {
@@ -74,7 +116,7 @@ function copyStrided(target: Tensor, value: Tensor): void {
       "write the tensor it is a view of",
     );
   }
-  const source = contiguous(value);
+  const source = contiguous(value, value.storage === target.storage);
   const index = e.strided(e.axesOf(shape), contiguousStrides(shape));
   const kernel: MapKernel = {
     kind: "map",

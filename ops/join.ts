@@ -8,6 +8,7 @@ import { apply, commonBackend, defineOp, resultType } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import { sizeOf } from "./ir/kernel.ts";
+import { owned } from "./own.ts";
 import { slice } from "./slice.ts";
 import type { Tensor } from "./tensor.ts";
 import { contiguous, expand, reshape, unsqueeze } from "./view.ts";
@@ -62,8 +63,11 @@ const CAT = defineOp<{ axis: number }>({
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   const parts = tensors.filter((x) => !(x.ndim === 1 && x.shape[0] === 0));
   if (!tensors.length) throw new ShapeError("cat", "needs at least one tensor");
-  if (!parts.length) return tensors[0]!;
+  if (!parts.length) return contiguous(tensors[0]!, true);
   const [first] = parts as [Tensor];
+  if (first.ndim === 0) {
+    throw new ShapeError("cat", "numbers have no axis to join", {}, "use stack");
+  }
   const axis = normalizeAxis("cat", dim, first.ndim);
   for (const x of parts) {
     if (x.ndim !== first.ndim || x.shape.some((s, d) => d !== axis && s !== first.shape[d])) {
@@ -159,5 +163,6 @@ export function repeatInterleave(x: Tensor, repeats: number, dim?: number | unde
   const axis = normalizeAxis("repeatInterleave", dim, x.ndim);
   const wide = unsqueeze(x, axis + 1);
   const sizes = wide.shape.map((s, d) => d === axis + 1 ? repeats : s);
-  return reshape(expand(wide, sizes), x.shape.map((s, d) => d === axis ? s * repeats : s));
+  const shape = x.shape.map((s, d) => d === axis ? s * repeats : s);
+  return owned(reshape(expand(wide, sizes), shape), x);
 }

@@ -18,6 +18,7 @@ import { exp } from "./math.ts";
 import { log } from "./power.ts";
 import { sum } from "./reduce.ts";
 import { solveStack } from "./solve_stack.ts";
+import { owned } from "./own.ts";
 import type { Tensor } from "./tensor.ts";
 import { expand, reshape, unsqueeze } from "./view.ts";
 
@@ -122,8 +123,8 @@ export function matrixPower(x: Tensor, n: number): Tensor {
   if (n === 0) {
     return expand(eye(size, size, { dtype: x.dtype, device: x.device }), x.shape).clone();
   }
+  if (n === 1) return owned(x, x);
   const root = matrixPower(x, Math.floor(n / 2));
-  if (n === 1) return x;
   const square = matmul(root, root);
   return n % 2 ? matmul(square, x) : square;
 }

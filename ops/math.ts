@@ -1,7 +1,10 @@
 /** Exponentials, logarithms and their relatives, element by element. */
 import { abs, add, div, mul, neg, rsub, sign, sub } from "./arithmetic.ts";
+import { differentiable } from "./autograd.ts";
 import { where } from "./choice.ts";
-import { eq, ge, gt, lt, ne } from "./comparison.ts";
+import { convert } from "./convert.ts";
+import { isFloat } from "./ir/dtype.ts";
+import { eq, ge, gt, le, logicalAnd, lt } from "./comparison.ts";
 import { applyElementwise, defineElementwise, type TensorOrNumber } from "./define.ts";
 import { ElementwiseMethods } from "./elementwise.ts";
 import * as e from "./ir/expr.ts";
@@ -129,7 +132,7 @@ export function sigmoid(x: Tensor): Tensor {
 
 /** `2^x`, like `torch.exp2`. */
 export function exp2(x: Tensor): Tensor {
-  return pow(2, x);
+  return pow(2, isFloat(x.dtype) ? x : convert(x, "float32"));
 }
 
 /** Logarithm to base 2, like `torch.log2`. */
@@ -142,24 +145,54 @@ export function log10(x: Tensor): Tensor {
   return mul(log(x), Math.LOG10E);
 }
 
+const XLOGY = defineElementwise({
+  name: "xlogy",
+  dtypes: "float",
+  scalar: (x, y) => {
+    const zero = e.constant(0, x.dtype);
+    const nothing = e.and(e.eq(x, zero), e.call("not", [e.call("isnan", [y])]))!;
+    return e.select(nothing, zero, e.mul(x, e.call("log", [y])));
+  },
+  gradient: (c) => {
+    const [x, y] = [c.input(0), c.input(1)];
+    return [
+      c.needs(0) ? mul(c.grad(), where(logicalAnd(eq(x, 0), le(y, 0)), 0, log(y))) : undefined,
+      c.needs(1) ? div(mul(c.grad(), x), y) : undefined,
+    ];
+  },
+  domain: [0.2, 3],
+});
+
 /** `input · log(other)`, 0 where input is 0, like `torch.xlogy`. */
 export function xlogy(input: TensorOrNumber, other: TensorOrNumber): Tensor {
-  const base = typeof other === "object" ? other : (input as Tensor).mul(0).add(other);
-  const x = typeof input === "object" ? input : base.mul(0).add(input);
-  const zero = where(isnan(base), 0, eq(x, 0).logicalAnd(isnan(base).logicalNot()));
-  return where(zero, 0, mul(x, log(where(zero, 1, base))));
+  return applyElementwise(XLOGY, [input, other]);
 }
+
+const LOGADDEXP = defineElementwise({
+  name: "logaddexp",
+  dtypes: "float",
+  scalar: (a, b) => {
+    const gap = e.call("neg", [e.call("abs", [e.sub(a, b)])]);
+    // Equal infinities have no gap.
+    const rest = e.call("log1p", [e.call("exp", [gap])]);
+    const more = e.select(e.eq(a, b), e.constant(Math.LN2, a.dtype), rest);
+    return e.add(e.call("max", [a, b]), more);
+  },
+  gradient: (c) => {
+    const share = sigmoid(sub(c.input(0), c.input(1)));
+    return [mul(c.grad(), share), mul(c.grad(), rsub(share, 1))];
+  },
+  domain: [-3, 3],
+});
 
 /** `log(e^input + e^other)` without overflow, like `torch.logaddexp`. */
 export function logaddexp(input: Tensor, other: Tensor): Tensor {
-  const larger = input.maximum(other);
-  const gap = neg(abs(sub(input, other)));
-  return where(eq(input, other), add(larger, Math.LN2), add(larger, log1p(exp(gap))));
+  return applyElementwise(LOGADDEXP, [input, other]);
 }
 
-/** Inverse of the error function, like `torch.erfinv` (Giles 2010, then two Newton steps). */
-export function erfinv(x: Tensor): Tensor {
-  const w = neg(log(mul(rsub(x, 1), add(x, 1))));
+function erfinvOf(x: Tensor): Tensor {
+  const size = abs(x), rest = rsub(size, 1);
+  const w = neg(log(mul(rest, add(size, 1))));
   const central = polynomial(sub(w, 2.5), [
     2.81022636e-08,
     3.43273939e-07,
@@ -182,15 +215,24 @@ export function erfinv(x: Tensor): Tensor {
     1.00167406,
     2.83297682,
   ]);
-  let y = mul(x, where(lt(w, 5), central, tail));
+  let y = mul(size, where(lt(w, 5), central, tail));
   for (let step = 0; step < 2; step++) {
     const slope = mul(exp(neg(square(y))), 2 / Math.sqrt(Math.PI));
-    const better = sub(y, div(sub(erf(y), x), slope));
+    // Near 1 the digits are in the complement.
+    const excess = where(lt(size, 0.5), sub(erf(y), size), sub(rest, erfc(y)));
+    const better = sub(y, div(excess, slope));
     y = where(isfinite(better), better, y);
   }
-  const edge = ge(abs(x), 1);
-  const limit = where(eq(abs(x), 1), mul(sign(x), Infinity), NaN);
-  return where(edge, limit, where(ne(x, 0), y, x));
+  const limit = where(eq(size, 1), Infinity, NaN);
+  return mul(where(ge(size, 1), limit, y), sign(x)).add(mul(x, 0));
+}
+
+/** Inverse of the error function, like `torch.erfinv` (Giles 2010, then two Newton steps). */
+export function erfinv(x: Tensor): Tensor {
+  const source = isFloat(x.dtype) ? x : convert(x, "float32");
+  return differentiable("erfinv", null, [source], () => erfinvOf(source), (c) => [
+    mul(c.grad(), mul(exp(square(c.output())), Math.sqrt(Math.PI) / 2)),
+  ], "output");
 }
 
 function polynomial(x: Tensor, coefficients: readonly number[]): Tensor {

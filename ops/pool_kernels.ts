@@ -7,6 +7,7 @@ import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import type { Kernel, KernelOutput, Reduction } from "./ir/kernel.ts";
 import type { ValuesAndIndices } from "./extremum.ts";
+import { owned } from "./own.ts";
 import type { Tensor } from "./tensor.ts";
 import {
   coveringWindow,
@@ -254,7 +255,7 @@ export function meanOver(
 ): Tensor {
   if (!isFloat(x.dtype)) throw new DtypeError(op, `dtype ${x.dtype} has no mean`);
   // A pooling of single elements is the input (AdaptiveAvgPool to the size that is there).
-  const trivial = windows.every((w) => w.kernel === 1 && w.stride === 1 && w.padding === 0);
-  if (trivial) return divisor === null ? x : mul(x, 1 / divisor);
+  const trivial = windows.every((w) => w.kernel === 1 && w.output === w.input && w.padding === 0);
+  if (trivial) return divisor === null ? owned(x, x) : mul(x, 1 / divisor);
   return apply(MEAN_POOL, [x], { windows, withPadding, divisor });
 }

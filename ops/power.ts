@@ -1,10 +1,11 @@
 /** Powers, roots and the logarithm, element by element. */
 import { div, mul, neg, sub } from "./arithmetic.ts";
 import { where } from "./choice.ts";
-import { eq } from "./comparison.ts";
+import { eq, ge, logicalAnd } from "./comparison.ts";
 import { applyElementwise, asTensors, defineElementwise, type TensorOrNumber } from "./define.ts";
 import { isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
+import { owned } from "./own.ts";
 import type { Tensor } from "./tensor.ts";
 
 const POW = defineElementwise({
@@ -21,7 +22,11 @@ const POW = defineElementwise({
   gradient: (c) => [
     c.needs(0) ? mul(c.grad(), powSlope(c.input(0), c.input(1))) : undefined,
     c.needs(1)
-      ? mul(c.grad(), where(eq(c.output(), 0), 0, mul(c.output(), logOf(c.input(0)))))
+      ? where(
+        logicalAnd(eq(c.input(0), 0), ge(c.input(1), 0)),
+        0,
+        mul(c.grad(), mul(c.output(), logOf(c.input(0)))),
+      )
       : undefined,
   ],
   domain: [0.5, 3],
@@ -50,7 +55,7 @@ function logOf(x: Tensor): Tensor {
 
 /** Powers by small exponents are products: exact, and cheaper than the general function. */
 function powByNumber(x: Tensor, exponent: number): Tensor | undefined {
-  if (exponent === 1) return x;
+  if (exponent === 1) return owned(x, x);
   if (exponent === 2) return square(x);
   if (exponent === 3) return mul(square(x), x);
   if (!isFloat(x.dtype)) return undefined;

@@ -1,4 +1,5 @@
 /** Reductions over axes: sums, products and what is composed of them. */
+import { differentiable } from "./autograd.ts";
 import { div, mul, sub } from "./arithmetic.ts";
 import { DtypeError, normalizeAxes } from "./check.ts";
 import { where } from "./choice.ts";
@@ -7,6 +8,7 @@ import { convert } from "./convert.ts";
 import { apply, defineOp } from "./define.ts";
 import { type DType, isFloat } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
+import { owned } from "./own.ts";
 import { sqrt, square } from "./power.ts";
 import { keep, type ReduceAttributes, reduceKernel, spread } from "./reduce_kernels.ts";
 import { isnan } from "./rounding.ts";
@@ -54,7 +56,7 @@ export type Axes = number | readonly number[] | undefined | null;
 export function sum(x: Tensor, dim?: Axes, options: ReduceOptions = {}): Tensor {
   const axes = normalizeAxes("sum", dim, x.ndim);
   const dtype = options.dtype ?? (x.dtype === "bool" ? "int32" : x.dtype);
-  if (axes.length === 0) return convert(x, dtype);
+  if (axes.length === 0) return owned(convert(x, dtype), x);
   return keep(apply(SUM, [x], { axes, dtype }), axes, x.shape, options.keepdim);
 }
 
@@ -91,7 +93,12 @@ export function variance(x: Tensor, dim?: Axes, options: VarianceOptions = {}): 
 
 /** Standard deviation over axes, like `torch.std`. */
 export function std(x: Tensor, dim?: Axes, options: VarianceOptions = {}): Tensor {
-  return sqrt(variance(x, dim, options));
+  const square = variance(x, dim, options);
+  // Where all elements are equal the slope is infinite; 0 as in PyTorch.
+  return differentiable("std", null, [square], () => sqrt(square), (c) => {
+    const y = c.output();
+    return [where(eq(y, 0), 0, div(c.grad(), mul(y, 2)))];
+  }, "output");
 }
 
 /** Variance and mean together, like `torch.var_mean`. */
@@ -107,7 +114,8 @@ const PROD = defineOp<ReduceAttributes & { readonly dtype: DType }>({
   },
   gradient: (c) => {
     const { axes } = c.attributes;
-    return [mul(spread(c.grad(), axes, c.inputShape(0)), productOfOthers(c.input(0), axes))];
+    const others = productOfOthers(c.input(0), axes);
+    return [convert(mul(spread(c.grad(), axes, c.inputShape(0)), others), c.inputDtype(0))];
   },
 });
 
@@ -125,7 +133,7 @@ function productOfOthers(x: Tensor, axes: readonly number[]): Tensor {
 export function prod(x: Tensor, dim?: Axes, options: ReduceOptions = {}): Tensor {
   const axes = normalizeAxes("prod", dim, x.ndim);
   const dtype = options.dtype ?? (x.dtype === "bool" ? "int32" : x.dtype);
-  if (axes.length === 0) return convert(x, dtype);
+  if (axes.length === 0) return owned(convert(x, dtype), x);
   return keep(apply(PROD, [x], { axes, dtype }), axes, x.shape, options.keepdim);
 }
 

@@ -2,6 +2,7 @@
 import { rangeError, ShapeError } from "./check.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.ts";
 import { applyTaps, cachedTable, type Tap, type TapTable } from "./taps.ts";
+import { owned } from "./own.ts";
 import type { Tensor } from "./tensor.ts";
 import { padConstant } from "./slice.ts";
 import { expand, permute, reshape } from "./view.ts";
@@ -74,14 +75,15 @@ export function interpolate(x: Tensor, options: InterpolateOptions = {}): Tensor
     const repeats = sizes.map((output, d) =>
       wholeFactor(axis, x.shape[d + 2]!, output, factorOf(d))
     );
-    if (repeats.every((r) => r !== undefined)) return repeated(x, repeats);
+    if (repeats.every((r) => r !== undefined)) return owned(repeated(x, repeats), x);
   }
   let y = x;
   for (let d = 0; d < rank; d++) {
     const input = x.shape[d + 2]!, output = sizes[d]!;
     const factor = factorOf(d);
     const corners = alignCorners === true;
-    if (input === output && (factor === undefined || factor === 1)) continue;
+    // PyTorch looks at the factor of a size that stays only where it does not interpolate linearly.
+    if (input === output && (axis === "linear" || factor === undefined || factor === 1)) continue;
     const key = `${axis}:${input}:${output}:${factor}:${corners}`;
     y = applyTaps(
       y,
@@ -89,7 +91,7 @@ export function interpolate(x: Tensor, options: InterpolateOptions = {}): Tensor
       cachedTable(key, () => resampleTable(axis, input, output, factor, corners)),
     );
   }
-  return y;
+  return owned(y, x);
 }
 
 function targetSizes(
@@ -238,7 +240,7 @@ export function pad(x: Tensor, padding: readonly number[], options: PadOptions =
     const key = `${mode}:${size}:${before}:${after}`;
     y = applyTaps(y, d, cachedTable(key, () => paddingTable(mode, size, before, after)));
   }
-  return y;
+  return owned(y, x);
 }
 
 function paddingTable(
@@ -247,9 +249,11 @@ function paddingTable(
   before: number,
   after: number,
 ): TapTable {
+  // What wraps is what negative amounts leave.
+  const low = Math.max(0, -before), left = size - low - Math.max(0, -after);
   const place = (i: number): number => {
     if (mode === "replicate") return Math.min(Math.max(i, 0), size - 1);
-    if (mode === "circular") return ((i % size) + size) % size;
+    if (mode === "circular") return low + (((i - low) % left) + left) % left;
     const turned = i < 0 ? -i : i;
     return turned >= size ? 2 * (size - 1) - turned : turned;
   };

@@ -1,12 +1,12 @@
 /** Rounding, and functions that look at signs, infinities and NaN, element by element. */
 import { abs, add, div, mul, neg, sub } from "./arithmetic.ts";
 import { core } from "./base.ts";
-import { where } from "./choice.ts";
-import { eq, ge, logicalOr, lt } from "./comparison.ts";
+import { maximum, minimum, where } from "./choice.ts";
+import { eq, lt } from "./comparison.ts";
 import { applyElementwise, defineElementwise, type TensorOrNumber } from "./define.ts";
-import { isFloat } from "./ir/dtype.ts";
+import { type DType, isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
-import { reciprocal } from "./power.ts";
+import { owned } from "./own.ts";
 import type { Tensor } from "./tensor.ts";
 
 function zeroGradient(grad: Tensor): Tensor {
@@ -99,27 +99,49 @@ export function frac(x: Tensor): Tensor {
   return sub(x, trunc(x));
 }
 
+const COPYSIGN = defineElementwise({
+  name: "copysign",
+  dtypes: "float",
+  scalar: (a, b) => {
+    const size = e.call("abs", [a]);
+    const negativeZero = e.eq(e.div(e.constant(1, b.dtype), b), e.constant(-Infinity, b.dtype));
+    const negative = e.call("or", [e.lt(b, e.constant(0, b.dtype)), negativeZero]);
+    return e.select(negative, e.call("neg", [size]), size);
+  },
+  saves: "both",
+  gradient: (c) => {
+    const [x, y, grad] = [c.input(0), c.output(), c.grad()];
+    return [where(eq(x, 0), 0, where(eq(x, y), grad, neg(grad))), zeroGradient(grad)];
+  },
+  domain: [0.3, 3],
+});
+
 /** Magnitude of `input` with the sign of `other`, like `torch.copysign`. */
 export function copysign(input: Tensor, other: TensorOrNumber): Tensor {
-  const negative = typeof other === "object"
-    ? logicalOr(lt(other, 0), isNegativeZero(other))
-    : eq(abs(input), Number(other) < 0 || Object.is(other, -0) ? abs(input) : Infinity);
-  return where(negative, neg(abs(input)), abs(input));
+  return applyElementwise(COPYSIGN, [input, other]);
 }
 
-function isNegativeZero(x: Tensor): Tensor {
-  return eq(reciprocal(x), -Infinity);
-}
+/** Largest finite values. */
+const LARGEST: Partial<Record<DType, number>> = {
+  float16: 65504,
+  float32: 3.4028234663852886e38,
+  float64: Number.MAX_VALUE,
+};
 
-/** NaN and infinities replaced by numbers, like `torch.nan_to_num`. */
+/**
+ * NaN and infinities replaced by numbers, like `torch.nan_to_num`; infinities by the largest value of
+ * the dtype where nothing else is asked for.
+ */
 export function nanToNum(
   x: Tensor,
   nan = 0,
-  posinf = 3.4028234663852886e38,
-  neginf = -3.4028234663852886e38,
+  posinf?: number | undefined | null,
+  neginf?: number | undefined | null,
 ): Tensor {
-  const finite = where(isnan(x), nan, where(eq(x, Infinity), posinf, x));
-  return where(eq(x, -Infinity), neginf, finite);
+  const largest = LARGEST[x.dtype];
+  if (largest === undefined) return owned(x, x);
+  const low = where(eq(x, -Infinity), neginf ?? -largest, x);
+  return where(isnan(x), nan, where(eq(x, Infinity), posinf ?? largest, low));
 }
 
 /** `input + weight · (end − input)`, like `torch.lerp`. */
@@ -129,10 +151,10 @@ export function lerp(input: Tensor, end: Tensor, weight: TensorOrNumber): Tensor
 
 /** The larger of two, ignoring NaN where one side has a number, like `torch.fmax`. */
 export function fmax(input: Tensor, other: Tensor): Tensor {
-  return where(logicalOr(ge(input, other), isnan(other)), input, other);
+  return where(isnan(other), input, where(isnan(input), other, maximum(input, other)));
 }
 
 /** The smaller of two, ignoring NaN where one side has a number, like `torch.fmin`. */
 export function fmin(input: Tensor, other: Tensor): Tensor {
-  return where(logicalOr(lt(input, other), isnan(other)), input, other);
+  return where(isnan(other), input, where(isnan(input), other, minimum(input, other)));
 }

@@ -1,6 +1,7 @@
 /** Parts of axes as views, and the padding that undoes them. */
 import { normalizeAxes, normalizeAxis, rangeError, ShapeError } from "./check.ts";
 import { embed } from "./embed.ts";
+import { owned } from "./own.ts";
 import type { Tensor } from "./tensor.ts";
 import { reshape } from "./view.ts";
 import { viewOf } from "./view_of.ts";
@@ -41,6 +42,7 @@ export function slice(
         shape.map((_, d) => d === at ? from : 0),
         shape.map((_, d) => d === at ? step : 1),
       ),
+    (y) => slice(y, at, start, stop, step),
   );
 }
 
@@ -109,14 +111,16 @@ export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
     throw rangeError("chunk", `chunks ${chunks} is not positive`);
   }
   const size = x.shape[normalizeAxis("chunk", dim, x.ndim)] ?? 0;
-  return split(x, Math.max(1, Math.ceil(size / chunks)), dim);
+  const each = Math.ceil(size / chunks);
+  // Nothing is cut into as many pieces as asked for.
+  return split(x, each || new Array<number>(chunks).fill(0), dim);
 }
 
-/** Axes read backwards, like `torch.flip`. */
+/** Axes read backwards, like `torch.flip`; a copy (a view is `slice` with step −1). */
 export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
   let y = x;
   for (const d of normalizeAxes("flip", dims, x.ndim)) y = slice(y, d, null, null, -1);
-  return y;
+  return owned(y, x);
 }
 
 /** Columns read backwards, like `torch.fliplr`. */
@@ -156,6 +160,6 @@ export function padConstant(x: Tensor, padding: readonly number[], value = 0): T
       });
     }
   }
-  if (shape.every((s, d) => s === y.shape[d])) return y;
+  if (shape.every((s, d) => s === y.shape[d])) return owned(y, x);
   return embed(y, shape, starts, shape.map(() => 1), value);
 }

@@ -1,5 +1,5 @@
 /** Order and running combinations along an axis. */
-import { normalizeAxis, rangeError } from "./check.ts";
+import { normalizeAxis, rangeError, ShapeError, shapeText } from "./check.ts";
 import { apply, type Attribute, defineOp, type TensorOrNumber } from "./define.ts";
 import { convert } from "./convert.ts";
 import { div, mul } from "./arithmetic.ts";
@@ -13,7 +13,8 @@ import { sum } from "./reduce.ts";
 import type { ValuesAndIndices } from "./extremum.ts";
 import type { Tensor } from "./tensor.ts";
 import { contiguous, movedim, reshape, unsqueeze } from "./view.ts";
-import { flip, slice } from "./slice.ts";
+import { slice } from "./slice.ts";
+import { owned } from "./own.ts";
 
 const SORT = defineOp<{ rows: number; length: number; descending: boolean }>({
   name: "sort",
@@ -57,6 +58,11 @@ export function sort(x: Tensor, dim = -1, options: SortOptions = {}): ValuesAndI
   return { values: gather(x, dim, indices), indices };
 }
 
+/** What sorting gives for a number: itself, at 0. */
+function single(x: Tensor): ValuesAndIndices {
+  return { values: owned(x, x), indices: x.mul(0).to("int32") };
+}
+
 /** The `k` largest (or smallest) elements of an axis in order, like `torch.topk`. */
 export function topk(
   x: Tensor,
@@ -69,24 +75,28 @@ export function topk(
   if (!Number.isInteger(k) || k < 0 || k > size) {
     throw rangeError("topk", `k ${k} is out of range for size ${size}`, { input: x.shape });
   }
-  if (x.ndim === 0) return { values: x, indices: x.mul(0).to("int32") };
+  if (x.ndim === 0) return single(x);
   const order = argsort(x, axis, { descending: options.largest ?? true });
   const indices = slice(order, axis, 0, k);
   return { values: gather(x, axis, indices), indices };
 }
 
-/** Median (the lower of two) along an axis with its position, like `torch.median`. */
+/** Median (the lower of two; NaN where there is one) along an axis with its position, like `torch.median`. */
 export function median(
   x: Tensor,
   dim: number,
   options: { keepdim?: boolean | undefined } = {},
 ): ValuesAndIndices {
   const axis = normalizeAxis("median", dim, x.ndim);
-  if (x.ndim === 0) return { values: x, indices: x.mul(0).to("int32") };
-  const at = Math.floor((x.shape[axis]! - 1) / 2);
+  if (x.ndim === 0) return single(x);
+  const size = x.shape[axis]!;
+  if (size === 0) throw new ShapeError("median", "an empty axis has no median", { input: x.shape });
   const { values, indices } = sort(x, axis);
+  // NaN are last; where there is one, the first of them is the answer.
+  const numbers = sum(eq(values, values), axis, { keepdim: true });
+  const at = where(eq(numbers, size), Math.floor((size - 1) / 2), numbers);
   const pick = (t: Tensor) => {
-    const one = slice(t, axis, at, at + 1);
+    const one = gather(t, axis, at);
     return options.keepdim ? one : reshape(one, one.shape.filter((_, d) => d !== axis));
   };
   return { values: pick(values), indices: pick(indices) };
@@ -127,7 +137,8 @@ const SCAN = defineOp<ScanAttributes>({
 });
 
 function reversedSum(x: Tensor, axis: number): Tensor {
-  return flip(cumsum(flip(x, axis), axis), axis);
+  const reversed = (y: Tensor) => slice(y, axis, null, null, -1);
+  return reversed(cumsum(reversed(x), axis));
 }
 
 /** d prod_j / d x_i = prod of the others; where an element is zero it is computed without division. */
@@ -144,8 +155,8 @@ function productGradient(x: Tensor, y: Tensor, grad: Tensor, axis: number): Tens
 
 function scan(name: string, op: ScanOp, x: Tensor, dim: number): Tensor {
   const axis = normalizeAxis(name, dim, x.ndim);
-  if (x.ndim === 0) return x;
-  return apply(SCAN, [x.dtype === "bool" ? convert(x, "int32") : x], { axis, op });
+  const numbers = x.dtype === "bool" ? convert(x, "int32") : x;
+  return x.ndim === 0 ? owned(numbers, x) : apply(SCAN, [numbers], { axis, op });
 }
 
 /** Running sum along an axis, like `torch.cumsum`. */
@@ -165,7 +176,7 @@ function runningExtremum(
   dim: number,
 ): ValuesAndIndices {
   const axis = normalizeAxis(name, dim, x.ndim);
-  if (x.ndim === 0) return { values: x, indices: x.mul(0).to("int32") };
+  if (x.ndim === 0) return single(x);
   const each = x.detach();
   const isExtremum = logicalOr(eq(each, scan(name, op, each, axis)), ne(each, each));
   const length = x.shape[axis]!;
@@ -205,6 +216,13 @@ export function searchsorted(
   const { right = false, sorter } = options;
   const ordered = sorter ? gather(sorted, -1, sorter) : sorted;
   if (typeof values !== "object") return sum(right ? le(ordered, values) : lt(ordered, values), -1);
+  const lead = (x: Tensor) => shapeText(x.shape.slice(0, -1));
+  if (ordered.ndim !== 1 && (ordered.ndim !== values.ndim || lead(ordered) !== lead(values))) {
+    throw new ShapeError("searchsorted", "rows of sorted and values do not correspond", {
+      sorted: sorted.shape,
+      values: values.shape,
+    });
+  }
   const wide = unsqueeze(values, -1);
   const rows = ordered.ndim === 1 ? ordered : unsqueeze(ordered, -2);
   return sum(right ? le(rows, wide) : lt(rows, wide), -1);

@@ -231,6 +231,7 @@ function refuseWhileTracing(op: string): void {
 registerCore({
   Tensor: Tensor as unknown as new (storage: Storage, view: View, weak?: boolean) => Tensor,
   add,
+  clone,
   convert,
   sumToShape,
   fullOn,

@@ -105,7 +105,13 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
     strides: strides ?? contiguousStrides(sizes),
     offset: source.offset,
   };
-  return viewOf("reshape", source, view, (c) => reshape(c.grad(), c.inputShape(0)));
+  return viewOf(
+    "reshape",
+    source,
+    view,
+    (c) => reshape(c.grad(), c.inputShape(0)),
+    (y) => reshape(y, sizes),
+  );
 }
 
 /** Merges axes `startDim` to `endDim` into one, like `torch.flatten`. */
@@ -142,7 +148,13 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
     offset: x.offset,
   };
   const inverse = order.map((_, d) => order.indexOf(d));
-  return viewOf("permute", x, view, (c) => permute(c.grad(), inverse));
+  return viewOf(
+    "permute",
+    x,
+    view,
+    (c) => permute(c.grad(), inverse),
+    (y) => permute(y, order),
+  );
 }
 
 /** Two axes swapped, like `torch.transpose`. */
@@ -179,7 +191,13 @@ export function expand(x: Tensor, shape: readonly number[]): Tensor {
     d < skip || (x.shape[d - skip] === 1 && s !== 1) ? 0 : x.strides[d - skip]!
   );
   const view = { shape: sizes, strides, offset: x.offset };
-  return viewOf("expand", x, view, (c) => core().sumToShape(c.grad(), c.inputShape(0)));
+  return viewOf(
+    "expand",
+    x,
+    view,
+    (c) => core().sumToShape(c.grad(), c.inputShape(0)),
+    (y) => expand(y, sizes),
+  );
 }
 
 /** A new axis of size 1, like `torch.unsqueeze`. */

@@ -58,6 +58,8 @@ function placementsOf(producer: KernelNode, consumer: KernelNode, map: MapKernel
   const placements: Placement[] = [];
   const { kernel } = producer;
   const points = sizeOf(map.shape);
+  // Without points there is no correspondence to find.
+  if (points === 0) return placements;
   const roots = map.outputs.map((o) => o.value);
   for (const [slot, value] of consumer.inputs.entries()) {
     const from = producer.outputs.indexOf(value);

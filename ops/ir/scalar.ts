@@ -167,7 +167,8 @@ export const SCALARS: Readonly<Record<ScalarName, ScalarRow>> = {
   trem: row(2, 4, (a, b) => a % b),
   /** C's `fmod`: the sign of the first argument. */
   fmod: row(2, 8, (a, b) => a % b),
-  pow: row(2, 30, (a, b) => a === 1 || b === 0 ? 1 : Math.pow(a, b)),
+  // JavaScript says NaN for 1 and −1 to the power of infinities, C and PyTorch 1.
+  pow: row(2, 30, (a, b) => a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : Math.pow(a, b)),
   atan2: row(2, 20, Math.atan2),
   /** NaN wins, as in PyTorch's `minimum` and `maximum`. */
   min: row(2, 1, (a, b) => a < b || a !== a ? a : b),

@@ -51,6 +51,8 @@ const CONSTRUCTORS: Record<string, string> = {
     "in_channels out_channels kernel_size | stride padding output_padding groups bias dilation",
   ConvTranspose2d:
     "in_channels out_channels kernel_size | stride padding output_padding groups bias dilation",
+  ConvTranspose3d:
+    "in_channels out_channels kernel_size | stride padding output_padding groups bias dilation",
   Embedding: "num_embeddings embedding_dim | padding_idx max_norm norm_type",
   CELU: "| alpha",
   ELU: "| alpha",

@@ -126,6 +126,7 @@ export const NN_ROWS: Record<string, Row> = functional({
   conv3d: convolution(T.conv3d),
   conv_transpose1d: transposed(T.convTranspose1d),
   conv_transpose2d: transposed(T.convTranspose2d),
+  conv_transpose3d: transposed(T.convTranspose3d),
   grid_sample: row(
     "input grid",
     (p) => T.gridSample(p.input, p.grid, p as unknown as T.GridSampleOptions),

@@ -229,6 +229,17 @@ test("compile() gives gradients of arguments", async () => {
   assertEquals(await list(x.grad!), [2, 4, 6]);
 });
 
+test("compile() takes tensors without elements", async () => {
+  const f = compile((a: Tensor, b: Tensor) => {
+    const y = a.sub(b);
+    y.mul(y).sum().backward();
+    return y;
+  });
+  const a = zeros([2, 0], { requiresGrad: true }), b = ones([1, 1], { requiresGrad: true });
+  assertEquals(f(a, b).shape, [2, 0]);
+  assertEquals([a.grad!.shape, await list(b.grad!)], [[2, 0], [0]]);
+});
+
 test("compile() hands on nothing, lists and records", async () => {
   const f = compile((x: Tensor) => ({ a: [x.add(1), undefined], b: { c: x.mul(2) } }));
   const { a, b } = f(tensor([3]));

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import {
+  adaptiveMaxPool2dWithIndices,
   add,
   amax,
   argmax,
@@ -94,7 +95,7 @@ const SPECIAL = [NaN, Infinity, -Infinity, 0, -0, 1];
 Deno.test("NaN, infinities and signed zeros go through elementwise functions", async () => {
   const x = tensor(SPECIAL);
   assertEquals([...await relu(x).data()].slice(0, 4), [NaN, Infinity, 0, 0]);
-  assertEquals([...await sign(x).data()].slice(0, 3), [NaN, 1, -1]);
+  assertEquals([...await sign(x).data()].slice(0, 3), [0, 1, -1]);
   assertEquals([...await exp(x).data()].slice(0, 3), [NaN, Infinity, 0]);
   assertEquals([...await maximum(x, 0.5).data()], [NaN, Infinity, 0.5, 0.5, 0.5, 1]);
   assertEquals([...await minimum(x, 0.5).data()], [NaN, 0.5, -Infinity, 0, -0, 0.5]);
@@ -110,6 +111,15 @@ Deno.test("NaN wins in extrema and sums, and comes last in order", async () => {
   assertEquals(await argmax(x).item(), 1);
   assertEquals(await sum(x).item(), NaN);
   assertEquals([...await sort(x, 0).values.data()], [1, 3, NaN]);
+});
+
+Deno.test("of equal elements in a window the first is taken", async () => {
+  const image = [...new Array<number>(9).fill(-3), -1, -2, -2, -2, 2, -1, 1, 1, 1, 2, 0, -2];
+  for (const dtype of ["float32", "float64"] as const) {
+    const x = tensor(image, { shape: [1, 1, 7, 3], dtype });
+    const { indices } = adaptiveMaxPool2dWithIndices(x, 2);
+    assertEquals([...await indices.data()], [9, 10, 13, 13]);
+  }
 });
 
 Deno.test("softmax() of −∞ gives 0 beside numbers, NaN alone", async () => {

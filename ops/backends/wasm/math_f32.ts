@@ -93,8 +93,8 @@ export function expF32(f: FunctionBuilder, [x]: readonly Local[]): void {
 export function logisticF32(f: FunctionBuilder, [x]: readonly Local[]): void {
   const v = new Lanes(f, "f32x4");
   const { whole, tail } = reduceExp(v, v.pmax(v.pmin(x!, 88.8), -87));
-  const scale = powerOfTwo(v, whole);
-  f.get(v.div(1, v.madd(scale, tail, v.add(scale, 1))));
+  // From 88.38 on the scale is infinite: times 1 + tail, which is positive, it stays so.
+  f.get(v.div(1, v.madd(powerOfTwo(v, whole), v.add(tail, 1), 1)));
 }
 
 /** Natural logarithm. */

@@ -121,7 +121,7 @@ export function planReduce(kernel: ReduceKernel, parts: Parts | undefined): Redu
     stages,
     ...kept,
     rowStores: stores.filter((s) => !isFull(s)),
-    ...chooseVector(space.loops, space.roots, full),
+    ...chooseVector(space.loops, space.roots, full, anyArg),
     single: usesFloat64(space.roots),
   };
 }
@@ -171,10 +171,15 @@ function partIndex(builder: NodeBuilder, index: Node, parts: Parts | undefined):
   return builder.affine(terms, 0);
 }
 
+/**
+ * The loop that runs in vectors, and innermost. `inOrder` says that reduced elements have to come in
+ * their order, so that of equal ones the first is taken.
+ */
 function chooseVector(
   loops: readonly Loop[],
   roots: readonly Node[],
   full: readonly Store[],
+  inOrder: boolean,
 ): { vector: Loop; columns: boolean } {
   const accesses = [
     ...loadsOf(roots),
@@ -182,6 +187,7 @@ function chooseVector(
   ];
   let vector = NO_LOOP, best = Infinity;
   for (const loop of loops) {
+    if (inOrder && loop.group === 1 && loop !== loops.at(-1)) continue;
     // A row ends with its lanes brought together, about the work of eight loads.
     const end = loop.group === 1 ? 8 / loop.size : 0;
     const cost = vectorCost(accesses, loop) + end;

@@ -18,9 +18,7 @@ const SPECIAL = [0, -0, 1, -1, Infinity, -Infinity, NaN, 1e-45, -1e-40, 1e-38, 3
 /** Where the backend does less than the table: huge angles, remainders of huge quotients. */
 function isBeyond(op: ScalarName, [a, b]: readonly number[]): boolean {
   if (op === "sin" || op === "cos" || op === "tan") return Math.abs(a!) > 2 ** 40;
-  if (op === "fmod") return Math.abs(a! / b!) > 2 ** 29 && b !== 0;
-  // PyTorch and C say 1, JavaScript NaN.
-  return op === "pow" && Math.abs(a!) === 1 && (b! - b! !== 0);
+  return op === "fmod" && Math.abs(a! / b!) > 2 ** 29 && b !== 0;
 }
 
 function samples(low: number, high: number, count: number): number[] {
@@ -97,7 +95,7 @@ for (const [op, bound] of Object.entries(BINARY)) {
 }
 
 Deno.test("1 / (1 + e^x) in float32 is within 3 units in the last place, and 0 and 1 at the ends", () => {
-  const xs = [...samples(-90, 86, 20001), NaN, Infinity, -Infinity, 1000, -1000, 0, -0];
+  const xs = [...samples(-90, 90, 20001), NaN, Infinity, -Infinity, 1000, -1000, 0, -0];
   const one = constant(1, "float32");
   const x = load(0, "float32", axis(0, xs.length));
   const kernel: MapKernel = {
@@ -110,6 +108,6 @@ Deno.test("1 / (1 + e^x) in float32 is within 3 units in the last place, and 0 a
   for (const [i, y] of got.entries()) {
     const want = 1 / (1 + Math.exp(xs[i]!));
     if (Math.abs(want) > 2e-38 || want !== want) assert(ulps(y, want) <= 3, `${xs[i]}: ${y}`);
-    else assert(y >= 0 && y < 3e-38, `${xs[i]}: ${y}`);
+    else assert(y >= 0 && Math.abs(y - want) < 4.2e-39, `${xs[i]}: ${y}`);
   }
 });
