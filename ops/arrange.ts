@@ -204,8 +204,8 @@ export function rot90(x: Tensor, k = 1, dims: readonly [number, number] = [0, 1]
   const [a, b] = normalizeAxes("rot90", dims, x.ndim) as [number, number];
   const turns = ((k % 4) + 4) % 4;
   if (turns === 0) return owned(x, x);
-  if (turns === 2) return flip(x, [a, b]);
-  return turns === 1 ? transpose(flip(x, b), a, b) : flip(transpose(x, a, b), b);
+  if (turns === 2) return owned(flip(x, [a, b]), x);
+  return owned(turns === 1 ? transpose(flip(x, b), a, b) : flip(transpose(x, a, b), b), x);
 }
 
 /** Methods of tensors from this file. */

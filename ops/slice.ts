@@ -116,11 +116,14 @@ export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
   return split(x, each || new Array<number>(chunks).fill(0), dim);
 }
 
-/** Axes read backwards, like `torch.flip`; a copy (a view is `slice` with step −1). */
+/**
+ * Axes read backwards, like `torch.flip`, but without a copy: a view, as all that only moves elements
+ * is (`contiguous` copies).
+ */
 export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
   let y = x;
   for (const d of normalizeAxes("flip", dims, x.ndim)) y = slice(y, d, null, null, -1);
-  return owned(y, x);
+  return y;
 }
 
 /** Columns read backwards, like `torch.fliplr`. */

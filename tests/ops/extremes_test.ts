@@ -33,6 +33,7 @@ import {
   randn,
   repeat,
   roll,
+  rot90,
   searchsorted,
   sigmoid,
   sinh,
@@ -145,10 +146,23 @@ Deno.test("median() is the first NaN where there is one", async () => {
 
 Deno.test("results are no views where PyTorch's are none", async () => {
   const x = tensor([1, 2]), number = tensor(1);
-  const results = [flip(x, 0), pow(x, 1), repeat(x, [1]), roll(x, 0), sum(number), number.amax()];
+  const results = [
+    rot90(x.unsqueeze(0), 2),
+    pow(x, 1),
+    repeat(x, [1]),
+    roll(x, 0),
+    sum(number),
+    number.amax(),
+  ];
   x.zero_();
   number.zero_();
   for (const y of results) assert((await list(y)).every((v) => v > 0));
+});
+
+Deno.test("flip() is a view, on which PyTorch's copy would cost a pass", async () => {
+  const x = tensor([1, 2, 3]);
+  flip(x, 0).slice(0, 0, 1).mul_(10);
+  assertEquals(await list(x), [1, 2, 30]);
 });
 
 Deno.test("empty axes, repeated axes and numbers are taken or refused as in PyTorch", async () => {
