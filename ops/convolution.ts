@@ -150,6 +150,9 @@ function convolveTransposed(
   const spatial = output.map((s, d) =>
     (s - 1) * stride[d]! - 2 * padding[d]! + dilation[d]! * (kernel[d]! - 1) + outputPadding[d]! + 1
   );
+  if (spatial.some((s) => s < 1)) {
+    throw new ShapeError(op, "the padding leaves nothing of the result", shapes);
+  }
   const channels = { batch, inChannels: weight.shape[1]! * groups, outChannels, groups };
   const geometry = { ...channels, input: spatial, kernel, output, stride, padding, dilation };
   const y = apply(CONVOLUTION, [x, weight], { role: "input", geometry });

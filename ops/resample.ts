@@ -1,5 +1,5 @@
 /** Images at other sizes and places: interpolation, padding modes, shuffles, patches. */
-import { rangeError, ShapeError } from "./check.ts";
+import { rangeError, ShapeError, shapeText } from "./check.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.ts";
 import { applyTaps, cachedTable, type Tap, type TapTable } from "./taps.ts";
 import type { Tensor } from "./tensor.ts";
@@ -46,7 +46,7 @@ const AXIS_MODES: Record<Exclude<InterpolationMode, "area">, { axis: AxisMode; r
  *
  * @param x `[N, C, …]` with one to three spatial axes.
  * @param options Size or factor, mode, corners.
- * @throws {RangeError} If neither or both of `size` and `scaleFactor` are given.
+ * @throws {RangeError} If neither or both of `size` and `scaleFactor` are given, or a size is below 1.
  * @throws {ShapeError} If the mode does not fit the number of spatial axes.
  *
  * @example
@@ -112,9 +112,14 @@ function targetSizes(
     }
     return list;
   };
-  if (!missing(size)) return { sizes: fill(size!), factors: undefined };
-  const factors = fill(scaleFactor!);
-  return { sizes: spatial.map((s, d) => Math.floor(s * factors[d]!)), factors };
+  const factors = missing(scaleFactor) ? undefined : fill(scaleFactor!);
+  const sizes = factors ? spatial.map((s, d) => Math.floor(s * factors[d]!)) : fill(size!);
+  if (sizes.some((s) => !(s >= 1))) {
+    throw rangeError("interpolate", `sizes ${shapeText(sizes)} are not all at least 1`, {
+      input: x.shape,
+    });
+  }
+  return { sizes, factors };
 }
 
 function areaAverage(x: Tensor, sizes: readonly number[]): Tensor {

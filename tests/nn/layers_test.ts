@@ -131,6 +131,34 @@ Deno.test("BatchNorm counts batches without a kernel, also compiled", async () =
   assertEquals(await norm.stateDict().num_batches_tracked!.item(), 4);
 });
 
+Deno.test("BatchNorm leaves its running statistics alone at an empty batch", async () => {
+  for (const momentum of [0.1, null]) {
+    const norm = new nn.BatchNorm1d(2, { momentum });
+    assertEquals(norm.forward(zeros([0, 2, 3])).shape, [0, 2, 3]);
+    assertEquals([...await norm.runningMean!.data()], [0, 0]);
+    assertEquals([...await norm.runningVar!.data()], [1, 1]);
+  }
+});
+
+Deno.test("AdaptiveAvgPool2d repeats elements where every size is a multiple of the input's", async () => {
+  const y = new nn.AdaptiveAvgPool2d([2, 4]).forward(tensor([[[1, 2]]]));
+  assertEquals(y.shape, [1, 2, 4]);
+  assertEquals([...await y.data()], [1, 1, 2, 2, 1, 1, 2, 2]);
+});
+
+Deno.test("MultiheadAttention with isCausal sees the appended keys from all positions", async () => {
+  manualSeed(4);
+  const layer = new nn.MultiheadAttention(4, 2, { addBiasKv: true, addZeroAttn: true });
+  const x = rand([3, 1, 4]);
+  const attnMask = tensor([[0, 1, 1], [0, 0, 1], [0, 0, 0]]).to("bool");
+  const [y, weights] = layer.forward(x, x, x, { attnMask });
+  const [causal, causalWeights] = layer.forward(x, x, x, { isCausal: true });
+  const [fused] = layer.forward(x, x, x, { isCausal: true, needWeights: false });
+  assertEquals(await causalWeights!.sub(weights!).abs().amax().item(), 0);
+  assertEquals(await causal.sub(y).abs().amax().item(), 0);
+  assert(await fused.sub(y).abs().amax().item() < 1e-6);
+});
+
 Deno.test("LSTM with lengths equals each sequence by itself", async () => {
   manualSeed(3);
   const lstm = new nn.LSTM(3, 4, { numLayers: 2, bidirectional: true });
