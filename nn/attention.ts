@@ -9,7 +9,7 @@ import {
   where,
   zeros,
 } from "../ops/mod.ts";
-import { attention } from "../ops/attention.ts";
+import { attention, checkMaskDtype } from "../ops/attention.ts";
 import { ones } from "../ops/create.ts";
 import { checkCount, checkDivides, checkProbability } from "./_check.ts";
 import { constantParameter, uniformParameter } from "./_factory.ts";
@@ -162,6 +162,13 @@ export class MultiheadAttention extends Module {
     const q0 = this.#batched(query, single);
     const k0 = same.key ? q0 : this.#batched(key, single);
     const v0 = same.value ? k0 : this.#batched(value, single);
+    if (q0.shape[0] !== k0.shape[0] || k0.shape[0] !== v0.shape[0] || k0.shape[1] !== v0.shape[1]) {
+      throw new ShapeError("MultiheadAttention", "batches, or keys and values, differ in number", {
+        query: query.shape,
+        key: key.shape,
+        value: value.shape,
+      });
+    }
     const [q, k, v] = this.#extend(this.#project(q0, k0, v0));
     const mask = this.#mask(q, k, options, single);
     const p = this.training ? this.#dropout : 0;
@@ -259,6 +266,7 @@ function constantZero(layer: Linear): void {
 }
 
 function checked(name: string, mask: Tensor, shape: readonly number[]): Tensor {
+  checkMaskDtype("MultiheadAttention", name, mask);
   if (mask.shape.join() !== shape.join()) {
     throw new ShapeError("MultiheadAttention", `${name} does not fit`, {
       [name]: mask.shape,

@@ -131,8 +131,12 @@ export function normalizeAxes(
   return rank === 0 ? [] : normal;
 }
 
-/** Shape that both broadcast to, by NumPy's rules. */
-export function broadcastShapes(op: string, shapes: readonly (readonly number[])[]): number[] {
+/** Shape that all broadcast to, by NumPy's rules; `names` are those of the arguments. */
+export function broadcastShapes(
+  op: string,
+  shapes: readonly (readonly number[])[],
+  names?: readonly string[],
+): number[] {
   const rank = Math.max(0, ...shapes.map((s) => s.length));
   const result: number[] = new Array(rank).fill(1);
   for (const shape of shapes) {
@@ -141,7 +145,9 @@ export function broadcastShapes(op: string, shapes: readonly (readonly number[])
       const size = shape[d]!;
       if (size === 1 || size === result[at]) continue;
       if (result[at] !== 1) {
-        const facts = Object.fromEntries(shapes.map((s, i) => [argumentName(i), s]));
+        const facts = Object.fromEntries(
+          shapes.map((s, i) => [names?.[i] ?? argumentName(i), s]),
+        );
         throw new ShapeError(op, `sizes ${result[at]} and ${size} do not broadcast`, facts);
       }
       result[at] = size;
@@ -160,6 +166,15 @@ export function checkDtype(op: string, dtype: DType, allowed: readonly DType[]):
   if (!allowed.includes(dtype)) {
     throw new DtypeError(op, `dtype ${dtype} is not supported, expects ${allowed.join(" or ")}`);
   }
+}
+
+/** Refuses arguments whose dtypes differ. */
+export function checkSameDtype(op: string, ...tensors: readonly { readonly dtype: DType }[]): void {
+  const first = tensors[0]!.dtype;
+  const other = tensors.find(({ dtype }) => dtype !== first);
+  if (!other) return;
+  const problem = `dtypes ${first} and ${other.dtype} differ`;
+  throw new DtypeError(op, problem, {}, "convert one with to()");
 }
 
 /** Refuses sizes that are not whole numbers ≥ 0. */

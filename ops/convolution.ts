@@ -1,5 +1,5 @@
 /** Convolutions in one to three spatial axes. */
-import { DtypeError, ShapeError } from "./check.ts";
+import { checkSameDtype, ShapeError } from "./check.ts";
 import { CONVOLUTION } from "./convolution_kernels.ts";
 import { apply } from "./define.ts";
 import { perAxis } from "./spatial.ts";
@@ -31,14 +31,7 @@ function checkOperands(op: string, input: Tensor, weight: Tensor, rank: number):
   if (input.ndim !== rank + 2 && input.ndim !== rank + 1) {
     throw new ShapeError(op, `input needs ${rank + 1} or ${rank + 2} dimensions`, shapes);
   }
-  if (input.dtype !== weight.dtype) {
-    throw new DtypeError(
-      op,
-      `dtypes ${input.dtype} and ${weight.dtype} differ`,
-      {},
-      "convert one with to()",
-    );
-  }
+  checkSameDtype(op, input, weight);
 }
 
 /** What both directions read of their arguments; the input gets a batch axis where it has none. */

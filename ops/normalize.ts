@@ -249,10 +249,11 @@ export function rmsNorm(
 export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions = {}): Tensor {
   const { weight, bias, eps = 1e-5 } = options;
   requireFloat("groupNorm", x);
-  const [batch, channels] = x.shape as [number, number | undefined];
-  if (
-    channels === undefined || !Number.isInteger(numGroups) || numGroups < 1 || channels % numGroups
-  ) {
+  if (x.ndim < 2) {
+    throw new ShapeError("groupNorm", "input needs at least 2 dimensions", { input: x.shape });
+  }
+  const [batch, channels] = x.shape as [number, number];
+  if (!Number.isInteger(numGroups) || numGroups < 1 || channels % numGroups) {
     throw new ShapeError("groupNorm", `${numGroups} groups do not divide ${channels} channels`, {
       input: x.shape,
     });
@@ -281,6 +282,7 @@ export function localResponseNorm(
   options: LocalResponseNormOptions = {},
 ): Tensor {
   const { alpha = 1e-4, beta = 0.75, k = 1 } = options;
+  requireFloat("localResponseNorm", x);
   if (x.ndim < 3) {
     throw new ShapeError("localResponseNorm", "input needs at least 3 dimensions", {
       input: x.shape,

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   compile,
+  DtypeError,
   manualSeed,
   nn,
   noGrad,
@@ -81,6 +82,35 @@ Deno.test("layers refuse inputs that do not fit, with the shapes", () => {
         ),
       "MultiheadAttention: attnMask does not fit: attnMask [2, 2], expected [3, 3]",
     ],
+    [
+      () =>
+        new nn.MultiheadAttention(4, 2).forward(
+          zeros([3, 2, 4]),
+          zeros([5, 2, 4]),
+          zeros([6, 2, 4]),
+        ),
+      "MultiheadAttention: batches, or keys and values, differ in number: query [3, 2, 4], key [5, 2, 4], value [6, 2, 4]",
+    ],
+    [
+      () => new nn.GroupNorm(1, 2).forward(zeros([2])),
+      "groupNorm: input needs at least 2 dimensions: input [2]",
+    ],
+    [
+      () => new nn.Bilinear(2, 3, 1).forward(zeros([4, 2]), zeros([1, 3])),
+      "bilinear: sizes before the features do not agree: input1 [4, 2], input2 [1, 3], weight [1, 2, 3]",
+    ],
+    [
+      () => new nn.KLDivLoss().forward(zeros([2, 3]), zeros([2, 4])),
+      "klDiv: sizes 3 and 4 do not broadcast: input [2, 3], target [2, 4]",
+    ],
+    [
+      () => new nn.CosineEmbeddingLoss().forward(zeros([2, 3]), zeros([2, 3]), ones([2, 1])),
+      "cosineEmbeddingLoss: expects [N, D], [N, D] and [N], or one of each: input [2, 3], other [2, 3], target [2, 1]",
+    ],
+    [
+      () => new nn.TripletMarginLoss().forward(zeros([2, 3]), zeros([2, 3]), zeros([3, 3])),
+      "tripletMarginLoss: sizes 2 and 3 do not broadcast: anchor [2, 3], positive [2, 3], negative [3, 3]",
+    ],
   ];
   for (const [run, message] of cases) assertThrows(run, ShapeError, message);
   assertThrows(
@@ -93,6 +123,26 @@ Deno.test("layers refuse inputs that do not fit, with the shapes", () => {
     RangeError,
     "SinusoidalPositionalEncoding: positions 0 to 4 are not below 4",
   );
+});
+
+Deno.test("layers refuse dtypes that do not fit", () => {
+  const x = zeros([3, 1, 4]), flags = zeros([1, 3], { dtype: "int32" });
+  const attention = new nn.MultiheadAttention(4, 2);
+  const cases: [() => unknown, string][] = [
+    [
+      () => new nn.GRU(4, 4).forward(x, zeros([1, 1, 4], { dtype: "bool" })),
+      "GRU: dtypes float32 and bool differ (convert one with to())",
+    ],
+    [
+      () => attention.forward(x, x, x, { keyPaddingMask: flags }),
+      "MultiheadAttention: keyPaddingMask has dtype int32, expects bool or a float",
+    ],
+    [
+      () => nn.functional.scaledDotProductAttention(x, x, x, { attnMask: flags }),
+      "scaledDotProductAttention: attnMask has dtype int32, expects bool or a float",
+    ],
+  ];
+  for (const [run, message] of cases) assertThrows(run, DtypeError, message);
 });
 
 Deno.test("layers start with PyTorch's distributions", async () => {
