@@ -7,13 +7,14 @@ import {
   type HostDType,
   isHostArray,
 } from "./array.ts";
+import { stack, Tensor } from "../ops/mod.ts";
 
 /**
- * What {@linkcode collate} makes of samples of type `T`: arrays get a leading batch axis, tuples
- * and objects keep their form, strings become a list.
+ * What {@linkcode collate} makes of samples of type `T`: arrays and tensors get a leading batch axis,
+ * tuples and objects keep their form, strings become a list.
  */
-export type Collated<T> = T extends HostArray | ArrayBufferView | number | bigint | boolean
-  ? HostArray
+export type Collated<T> = T extends Tensor ? Tensor
+  : T extends HostArray | ArrayBufferView | number | bigint | boolean ? HostArray
   : T extends string ? string[]
   : T extends readonly unknown[] ? { [K in keyof T]: Collated<T[K]> }
   : T extends object ? { [K in keyof T]: Collated<T[K]> }
@@ -22,7 +23,7 @@ export type Collated<T> = T extends HostArray | ArrayBufferView | number | bigin
 /**
  * Joins samples into one batch.
  *
- * Arrays of equal shape are stacked along a new first axis. Numbers become int32 where all of the
+ * Arrays of equal shape are stacked along a new first axis, tensors on their device. Numbers become int32 where all of the
  * batch are whole, float32 otherwise; booleans become bool. Tuples and plain objects are joined
  * part by part, strings are listed.
  *
@@ -57,6 +58,7 @@ function collateAt(samples: readonly unknown[], where: string): unknown {
   if (typeof first === "string") return [...samples];
   if (isHostArray(first)) return stackArrays(samples, where);
   if (ArrayBuffer.isView(first)) return stackArrays(samples.map((s) => wrapView(s, where)), where);
+  if (first instanceof Tensor) return stackTensors(samples, first, where);
   if (Array.isArray(first)) return collateTuples(samples, where);
   if (isImageLike(first)) {
     throw new RangeError(
@@ -115,22 +117,41 @@ function wrapView(value: unknown, where: string): HostArray {
 }
 
 function stackArrays(samples: readonly unknown[], where: string): HostArray {
-  const { dtype, shape } = samples[0] as HostArray;
+  const first = samples[0] as HostArray, { dtype, shape } = first;
   const size = sizeOf(shape);
   const data = zeros(dtype, size * samples.length);
   samples.forEach((sample, i) => {
     if (!isHostArray(sample)) throw typeError(where, i, sample, "an array");
-    const same = sample.dtype === dtype && sample.shape.length === shape.length &&
-      sample.shape.every((extent, axis) => extent === shape[axis]);
-    if (!same) {
-      throw new RangeError(
-        `collate: ${where} of sample ${i} is ${sample.dtype} ${formatShape(sample.shape)}, ` +
-          `sample 0 is ${dtype} ${formatShape(shape)} (pad to equal shapes, or pass collate)`,
-      );
-    }
+    checkSame(where, i, sample, first);
     (data as Float32Array).set(sample.data as Float32Array, i * size);
   });
   return { dtype, shape: [samples.length, ...shape], data };
+}
+
+function stackTensors(samples: readonly unknown[], first: Tensor, where: string): Tensor {
+  const tensors = samples.map((sample, i) => {
+    if (!(sample instanceof Tensor)) throw typeError(where, i, sample, "a tensor");
+    checkSame(where, i, sample, first);
+    return sample;
+  });
+  return stack(tensors);
+}
+
+/** Refuses samples that differ in dtype or shape. */
+function checkSame(where: string, i: number, sample: Shaped, first: Shaped): void {
+  const same = sample.dtype === first.dtype && sample.shape.length === first.shape.length &&
+    sample.shape.every((extent, axis) => extent === first.shape[axis]);
+  if (same) return;
+  throw new RangeError(
+    `collate: ${where} of sample ${i} is ${sample.dtype} ${formatShape(sample.shape)}, ` +
+      `sample 0 is ${first.dtype} ${formatShape(first.shape)} ` +
+      `(pad to equal shapes, or pass collate)`,
+  );
+}
+
+interface Shaped {
+  readonly dtype: string;
+  readonly shape: readonly number[];
 }
 
 function zeros(dtype: HostDType, count: number): HostData {

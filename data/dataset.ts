@@ -1,6 +1,7 @@
 import { checkIndex, checkInteger, formatShape } from "./_check.ts";
 import { checkHostArray, type HostArray, type HostData } from "./array.ts";
 import { RandomStream } from "./random.ts";
+import { Tensor } from "../ops/mod.ts";
 
 /** Samples by index. */
 export interface Dataset<T> {
@@ -17,9 +18,22 @@ export interface Dataset<T> {
 }
 
 /**
- * Arrays that share their first extent; sample `i` is row `i` of each.
+ * Tensors, or arrays on the host, that share their first extent; sample `i` is row `i` of each, like
+ * `torch.utils.data.TensorDataset`.
  *
- * @example Four points with labels
+ * @example Tensors
+ * ```ts
+ * import { arange, randn } from "@tensaurus/core";
+ * import { DataLoader, TensorDataset } from "@tensaurus/core/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const data = new TensorDataset(randn([6, 2]), arange(6));
+ * for await (const [x, y] of new DataLoader(data, { batchSize: 3, shuffle: true })) {
+ *   assertEquals([x.shape, y.shape], [[3, 2], [3]]);
+ * }
+ * ```
+ *
+ * @example Arrays
  * ```ts
  * import { TensorDataset } from "@tensaurus/core/data";
  * import { assertEquals } from "@std/assert";
@@ -29,13 +43,13 @@ export interface Dataset<T> {
  *   { dtype: "int32", shape: [2], data: new Int32Array([7, 8]) },
  * );
  * const [x, y] = data.get(1);
- * assertEquals([x!.shape, y!.shape, y!.data[0]], [[2], [], 8]);
+ * assertEquals([x.shape, y.shape, y.data[0]], [[2], [], 8]);
  * ```
  */
-export class TensorDataset implements Dataset<HostArray[]> {
+export class TensorDataset<T extends readonly (Tensor | HostArray)[]> implements Dataset<T> {
   /** Number of rows. */
   readonly length: number;
-  readonly #arrays: readonly HostArray[];
+  readonly #arrays: T;
 
   /**
    * Wraps the arrays; nothing is copied.
@@ -43,8 +57,10 @@ export class TensorDataset implements Dataset<HostArray[]> {
    * @param arrays Arrays `[length, …]`.
    * @throws {RangeError} If there are none, one is a scalar, or the first extents differ.
    */
-  constructor(...arrays: readonly HostArray[]) {
-    arrays.forEach((array, i) => checkHostArray("TensorDataset", `array ${i}`, array));
+  constructor(...arrays: T) {
+    arrays.forEach((array, i) => {
+      if (!(array instanceof Tensor)) checkHostArray("TensorDataset", `array ${i}`, array);
+    });
     const length = arrays[0]?.shape[0];
     if (length === undefined || arrays.some((array) => array.shape[0] !== length)) {
       const shapes = arrays.map((array) => formatShape(array.shape)).join(", ");
@@ -61,13 +77,16 @@ export class TensorDataset implements Dataset<HostArray[]> {
    * @returns The rows.
    * @throws {RangeError} If there is no such row.
    */
-  get(index: number): HostArray[] {
+  get(index: number): T {
     checkIndex("get", index, this.length);
-    return this.#arrays.map(({ dtype, shape, data }) => {
+    const rows = this.#arrays.map((array) => {
+      if (array instanceof Tensor) return array.select(0, index);
+      const { dtype, shape, data } = array;
       const size = data.length / this.length;
       const row = data.subarray(index * size, (index + 1) * size) as HostData;
       return { dtype, shape: shape.slice(1), data: row };
     });
+    return rows as readonly (Tensor | HostArray)[] as T;
   }
 }
 

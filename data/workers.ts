@@ -2,6 +2,7 @@ import { isHostArray } from "./array.ts";
 import { collate } from "./collate.ts";
 import type { Dataset } from "./dataset.ts";
 import { RandomStream } from "./random.ts";
+import { Tensor } from "../ops/mod.ts";
 import { listenInWorker, type Send, startWorker, type WorkerLink } from "./worker_link.ts";
 
 /** Which samples make a batch, and where their random numbers come from. */
@@ -89,6 +90,10 @@ async function answer<T>(
 function buffersOf(batch: unknown, found: Set<ArrayBuffer> = new Set()): ArrayBuffer[] {
   if (isHostArray(batch)) {
     found.add(batch.data.buffer);
+  } else if (batch instanceof Tensor) {
+    throw new TypeError(
+      "serveDataset: a sample has a tensor, which cannot leave its thread (give arrays on the host)",
+    );
   } else if (typeof batch === "object" && batch !== null && !ArrayBuffer.isView(batch)) {
     for (const part of Object.values(batch)) buffersOf(part, found);
   }

@@ -9,7 +9,7 @@ import { isFloat } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import { repeatInterleave } from "./join.ts";
 import { dropout } from "./dropout.ts";
-import { nextKey } from "./random.ts";
+import { nextKey } from "./random_stream.ts";
 import { narrow } from "./slice.ts";
 import type { Tensor } from "./tensor.ts";
 

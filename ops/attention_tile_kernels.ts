@@ -6,7 +6,7 @@ import type { Expr } from "./ir/expr.ts";
 import type { SequenceArgument, SequenceStep } from "./ir/graph.ts";
 import { type KernelInput, type ReduceKernel, sizeOf } from "./ir/kernel.ts";
 import { isKept } from "./dropout.ts";
-import { keyWords } from "./random.ts";
+import { keyWords } from "./random_stream.ts";
 
 /** What is fixed when attention is planned. */
 export interface TileAttributes {

@@ -21,7 +21,7 @@ import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import type { SequenceBlock, SequenceStep } from "./ir/graph.ts";
 import type { MapKernel } from "./ir/kernel.ts";
-import type { RandomKey } from "./random.ts";
+import type { RandomKey } from "./random_stream.ts";
 import { applySequence, type SequenceDefinition } from "./sequence.ts";
 import type { Tensor } from "./tensor.ts";
 

@@ -5,7 +5,7 @@ import { where } from "./choice.ts";
 import { matmul } from "./contract.ts";
 import { ones } from "./create.ts";
 import { dropoutBy } from "./dropout.ts";
-import type { RandomKey } from "./random.ts";
+import type { RandomKey } from "./random_stream.ts";
 import { sum } from "./reduce.ts";
 import { safeSoftmax } from "./softmax.ts";
 import type { Tensor } from "./tensor.ts";

@@ -1,6 +1,7 @@
 /** Connectionist temporal classification. */
 import { rangeError, ShapeError } from "./check.ts";
-import { arange, fromValues, fullLike } from "./create.ts";
+import { arange, fullLike } from "./create.ts";
+import { fromValues } from "./host_values.ts";
 import { add, div, mul, neg, sub } from "./arithmetic.ts";
 import { eq, logicalAnd, lt, ne } from "./comparison.ts";
 import { log } from "./power.ts";

@@ -3,7 +3,7 @@ import { rangeError } from "./check.ts";
 import { apply, type Attribute, defineOp, type OpDefinition } from "./define.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
-import { bits, keyWords, nextKey, type RandomKey, wordsOf } from "./random.ts";
+import { bits, keyWords, nextKey, type RandomKey, wordsOf } from "./random_stream.ts";
 import type { Tensor } from "./tensor.ts";
 
 interface DropoutAttributes {

@@ -4,7 +4,7 @@
  */
 import { broadcastShapes, rangeError, ShapeError } from "./check.ts";
 import { core } from "./base.ts";
-import { fromValues } from "./create.ts";
+import { fromValues } from "./host_values.ts";
 import { indexSelect } from "./index_select.ts";
 import { scatterAdd } from "./index.ts";
 import { sizeOf } from "./ir/kernel.ts";

@@ -1,7 +1,7 @@
 /** Comparing gradients with finite differences. */
 import { grad } from "./grad.ts";
 import { stateError } from "./check.ts";
-import { fromValues } from "./create.ts";
+import { fromValues } from "./host_values.ts";
 import { isFloat } from "./ir/dtype.ts";
 import { randnLike } from "./random.ts";
 import { sum } from "./reduce.ts";

@@ -2,7 +2,7 @@
 import { wholeTensor } from "./base.ts";
 import { backendOr } from "./compile/devices.ts";
 import { currentTrace } from "./compile/trace.ts";
-import { fromValues } from "./create.ts";
+import { fromValues } from "./host_values.ts";
 import type { Tensor } from "./tensor.ts";
 
 let hostScalarCount = 0;

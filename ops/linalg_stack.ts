@@ -1,7 +1,7 @@
 /** Stacks of matrices on the host. */
 import { convert } from "./convert.ts";
 import { ShapeError } from "./check.ts";
-import { fromValues } from "./create.ts";
+import { fromValues } from "./host_values.ts";
 import { isFloat } from "./ir/dtype.ts";
 import type { Tensor } from "./tensor.ts";
 import { transpose } from "./view.ts";

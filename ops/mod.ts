@@ -12,21 +12,7 @@ export { DeviceError, DtypeError, type Facts, ShapeError } from "./check.ts";
 export type { TensorOrNumber } from "./define.ts";
 export { type DeviceOptions, type DeviceRequest, getDevice, setDevice } from "./compile/devices.ts";
 export { setDetectAnomaly } from "./anomaly.ts";
-export {
-  arange,
-  eye,
-  full,
-  fullLike,
-  linspace,
-  type NestedArray,
-  ones,
-  onesLike,
-  tensor,
-  type TensorData,
-  type TensorOptions,
-  zeros,
-  zerosLike,
-} from "./create.ts";
+export * from "./create.ts";
 export * from "./elementwise.ts";
 export * from "./arithmetic.ts";
 export * from "./power.ts";
@@ -50,24 +36,9 @@ export * from "./index_select.ts";
 export * from "./join.ts";
 export * from "./index_put.ts";
 export * from "./sort.ts";
-export {
-  bernoulli,
-  Generator,
-  getRandomState,
-  manualSeed,
-  multinomial,
-  rand,
-  randint,
-  randLike,
-  randn,
-  randnLike,
-  RandomMethods,
-  type RandomOptions,
-  type RandomState,
-  randperm,
-  setRandomState,
-  uniformRandom,
-} from "./random.ts";
+export * from "./random.ts";
+export { Generator, getRandomState, manualSeed } from "./random_stream.ts";
+export { type RandomState, setRandomState } from "./random_stream.ts";
 export { dropout, type DropoutOptions } from "./dropout.ts";
 export * from "./activation.ts";
 export * from "./pool.ts";

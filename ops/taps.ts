@@ -6,7 +6,7 @@
 import { differentiable } from "./autograd.ts";
 import type { Backend } from "./backends/backend.ts";
 import { withoutTrace } from "./compile/trace.ts";
-import { fromValues } from "./create.ts";
+import { fromValues } from "./host_values.ts";
 import { apply, defineOp } from "./define.ts";
 import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";

@@ -10,7 +10,7 @@ import { breathe } from "./compile/collect.ts";
 import { allocateStorage, type Storage } from "./compile/storage.ts";
 import { currentTrace } from "./compile/trace.ts";
 import { stateError } from "./check.ts";
-import { fullOn, scalarOn } from "./create.ts";
+import { fullOn, scalarOn } from "./host_values.ts";
 import type { TensorOrNumber } from "./define.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
 import { convert } from "./convert.ts";

@@ -12,7 +12,7 @@ import {
   withoutPadding,
 } from "../ops/arena.ts";
 import { stateError } from "../ops/check.ts";
-import { fullOn } from "../ops/create.ts";
+import { fullOn } from "../ops/host_values.ts";
 import { isTracing, traceToken, untraced } from "../ops/guard.ts";
 import { assign } from "../ops/inplace.ts";
 

@@ -13,7 +13,6 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import {
-  describeDevice,
   type DeviceName,
   manualSeed,
   matmul,
@@ -21,7 +20,7 @@ import {
   setDevice,
   synchronize,
 } from "@tensaurus/core";
-import { pairVectors } from "../models/kit/paired.ts";
+import { isPaired, pairVectors } from "../models/kit/paired.ts";
 import { WORKLOADS } from "./bench/workloads.ts";
 
 function median(values: readonly number[]): number {
@@ -31,11 +30,6 @@ function median(values: readonly number[]): number {
 
 function round(x: number, digits: number): number {
   return Number(x.toFixed(digits));
-}
-
-/** Whether wide tiles were found to be faster, which takes a third of a second. */
-function tiles(device: DeviceName): { tiles?: "wide" } {
-  return describeDevice(device).endsWith("wide tiles") ? { tiles: "wide" } : {};
 }
 
 /** Repeats `run` until the time is up, each with the device's work included. */
@@ -79,7 +73,8 @@ async function main(): Promise<void> {
   if (flags.paired && flags.device !== "webgpu") pairVectors();
   const device = await setDevice(flags.device as DeviceName, { threads });
   const seconds = Number(flags.seconds);
-  const facts = { device, threads: threads ?? navigator.hardwareConcurrency };
+  const paired = device === "cpu" && isPaired() ? { paired: true } : {};
+  const facts = { device, threads: threads ?? navigator.hardwareConcurrency, ...paired };
   const print = (row: Record<string, unknown>): void => {
     const text = Object.entries(row).map(([key, value]) => `${key} ${value}`).join("  ");
     console.log(flags.json ? JSON.stringify(row) : text);
@@ -105,7 +100,6 @@ async function main(): Promise<void> {
       steps: times.length,
       firstStep,
       ...facts,
-      ...tiles(device),
     });
     step.dispose();
   }
@@ -118,7 +112,6 @@ async function main(): Promise<void> {
       gflops: round(2 * n ** 3 / median(times) / 1e6, 1),
       best: round(2 * n ** 3 / Math.min(...times) / 1e6, 1),
       ...facts,
-      ...tiles(device),
     });
   }
 }

@@ -73,7 +73,7 @@ const TIERS = {
   },
   doc: {
     about: "examples in the documentation",
-    paths: [...LIBRARY, "models/kit", "README.md", "CONTRIBUTING.md"],
+    paths: [...LIBRARY, "models/kit", "README.md", "COURSE.md", "CONTRIBUTING.md"],
     options: ["--doc"],
     device: "cpu",
   },

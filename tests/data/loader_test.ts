@@ -13,7 +13,7 @@ import {
   TensorDataset,
 } from "../../data/mod.ts";
 import { assert, assertEquals, assertInstanceOf, assertNotEquals } from "@std/assert";
-import { Tensor } from "../../ops/mod.ts";
+import { arange, Tensor, tensor, zeros } from "../../ops/mod.ts";
 import { assertMessage, assertRejection } from "./_errors.ts";
 
 type Sample = [number, Float32Array<ArrayBuffer>];
@@ -280,6 +280,48 @@ Deno.test("TensorDataset rows come back stacked as they were", async () => {
   ) {
     assertEquals(batch, [x, y]);
   }
+});
+
+Deno.test("DataLoader stacks samples that are tensors, views and labels among them", async () => {
+  const x = arange(12).reshape([4, 3]).T; // [3, 4], its rows are not contiguous
+  const pairs = new TensorDataset(x, tensor([0.5, 1.5, 2.5]));
+  const labelled = { length: 3, get: (i: number) => [...pairs.get(i), 10 * i] as const };
+  const batches: number[][][] = [];
+  for await (const batch of new DataLoader(labelled, { batchSize: 2 })) {
+    assertEquals(batch[0].shape, [batch[1].shape[0]!, 4]);
+    batches.push(await Promise.all(batch.map(async (part) => [...await part.data()])));
+  }
+  assertEquals(batches, [
+    [[0, 3, 6, 9, 1, 4, 7, 10], [0.5, 1.5], [0, 10]],
+    [[2, 5, 8, 11], [2.5], [20]],
+  ]);
+});
+
+Deno.test("collate() throws where tensors differ, or are mixed with others", () => {
+  assertMessage(
+    () => collate([zeros([2]), zeros([3])]),
+    "collate: sample of sample 1 is float32 [3], sample 0 is float32 [2] " +
+      "(pad to equal shapes, or pass collate)",
+  );
+  assertMessage(
+    () => collate([zeros([2]), zeros([2], { dtype: "int32" })]),
+    "collate: sample of sample 1 is int32 [2], sample 0 is float32 [2] " +
+      "(pad to equal shapes, or pass collate)",
+  );
+  assertMessage(
+    () => collate<unknown>([zeros([2]), 3]),
+    "collate: sample of sample 1 is a number, sample 0 has a tensor",
+  );
+});
+
+Deno.test("DataLoader says that tensors cannot leave a worker", async () => {
+  const module = new URL("./fixtures/tensors_worker.ts", import.meta.url);
+  const loader = new DataLoader(new Numbers(2), { batchSize: 2, workers: { module } });
+  await assertRejection(
+    () => read(loader),
+    "DataLoader: a worker could not prepare a batch: serveDataset: a sample has a tensor, which " +
+      "cannot leave its thread (give arrays on the host)",
+  );
 });
 
 Deno.test("serveDataset() throws outside of a worker thread", async () => {
