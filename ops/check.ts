@@ -1,4 +1,5 @@
 /** Errors of the public API: one helper per kind, so that their spelling cannot drift. */
+import type { Backend } from "./backends/backend.ts";
 import type { DType } from "./ir/dtype.ts";
 
 /** Shapes (or other facts) by argument name, for the tail of a message. */
@@ -175,6 +176,13 @@ export function checkSameDtype(op: string, ...tensors: readonly { readonly dtype
   if (!other) return;
   const problem = `dtypes ${first} and ${other.dtype} differ`;
   throw new DtypeError(op, problem, {}, "convert one with to()");
+}
+
+/** Refuses a dtype that the device cannot store. */
+export function checkStorable(op: string, dtype: DType, backend: Backend): void {
+  if ((dtype === "float16" || dtype === "float64") && !backend.supports(dtype)) {
+    throw new DtypeError(op, `device ${backend.name} does not store ${dtype}`);
+  }
 }
 
 /** Refuses sizes that are not whole numbers ≥ 0. */

@@ -145,6 +145,19 @@ Deno.test("layers refuse dtypes that do not fit", () => {
   for (const [run, message] of cases) assertThrows(run, DtypeError, message);
 });
 
+Deno.test("layers refuse to store a dtype that the device has not", () => {
+  const cases: [() => unknown, string][] = [
+    [() => new nn.Linear(2, 2).to("float16"), "to: device cpu does not store float16"],
+    [() => zeros([2], { dtype: "float16" }), "tensor: device cpu does not store float16"],
+    [() => rand([2], { dtype: "float16" }), "random: device cpu does not store float16"],
+    [
+      () => compile((x: Tensor) => x.to("float16"))(ones([2])),
+      "to: device cpu does not store float16",
+    ],
+  ];
+  for (const [run, message] of cases) assertThrows(run, DtypeError, message);
+});
+
 Deno.test("layers start with PyTorch's distributions", async () => {
   manualSeed(1);
   const linear = new nn.Linear(100, 400);
