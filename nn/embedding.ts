@@ -1,5 +1,5 @@
 import { embedding, noGrad, type Tensor } from "../ops/mod.ts";
-import { rangeError } from "../ops/check.ts";
+import { rangeError, ShapeError } from "../ops/check.ts";
 import { checkCount } from "./_check.ts";
 import { normalParameter } from "./_factory.ts";
 import { type FactoryOptions, Module } from "./module.ts";
@@ -80,6 +80,11 @@ export class Embedding extends Module {
     table: Tensor,
     options: EmbeddingLayerOptions & { freeze?: boolean | undefined } = {},
   ): Embedding {
+    if (table.ndim !== 2) {
+      throw new ShapeError("Embedding.fromPretrained", "table needs 2 dimensions", {
+        table: table.shape,
+      });
+    }
     const [rows, size] = table.shape as [number, number];
     const layer = new Embedding(rows, size, options);
     layer.weight = new Parameter(table, { requiresGrad: !(options.freeze ?? true) });

@@ -160,7 +160,7 @@ export abstract class Module {
 
   /** Calls `visit` with each module, children first, like `torch.nn.Module.apply`. */
   apply(visit: (module: Module) => void): this {
-    for (const module of this.modules().reverse()) visit(module);
+    for (const module of childrenFirst(this)) visit(module);
     return this;
   }
 
@@ -283,6 +283,14 @@ function distinct<T extends Tensor>(
     }
   }
   return found;
+}
+
+/** A module and all below it in PyTorch's order of `apply`, each once. */
+function* childrenFirst(module: Module, seen: Set<Module> = new Set()): Generator<Module> {
+  if (seen.has(module)) return;
+  seen.add(module);
+  for (const child of module.children()) yield* childrenFirst(child, seen);
+  yield module;
 }
 
 /** The members of one module, by kind. */

@@ -185,6 +185,18 @@ export function checkStorable(op: string, dtype: DType, backend: Backend): void 
   }
 }
 
+/** Refuses a value outside a list of texts. */
+export function checkChoice(
+  op: string,
+  name: string,
+  value: string,
+  choices: readonly string[],
+): void {
+  if (!choices.includes(value)) {
+    throw rangeError(op, `${name} "${value}" is not one of ${choices.join(", ")}`);
+  }
+}
+
 /** Refuses sizes that are not whole numbers ≥ 0. */
 export function checkSizes(op: string, shape: readonly number[], name = "shape"): void {
   for (const size of shape) {

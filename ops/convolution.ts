@@ -1,5 +1,5 @@
 /** Convolutions in one to three spatial axes. */
-import { checkSameDtype, ShapeError } from "./check.ts";
+import { checkSameDtype, rangeError, ShapeError } from "./check.ts";
 import { CONVOLUTION } from "./convolution_kernels.ts";
 import { apply } from "./define.ts";
 import { perAxis } from "./spatial.ts";
@@ -133,6 +133,12 @@ function convolveTransposed(
   const { x, groups, kernel, stride, dilation, shapes } = prepare(op, rank, input, weight, options);
   const padding = perAxis(op, "padding", options.padding, rank, 0);
   const outputPadding = perAxis(op, "outputPadding", options.outputPadding, rank, 0);
+  const above = outputPadding.findIndex((p, d) => p >= Math.max(stride[d]!, dilation[d]!));
+  if (above >= 0) {
+    const limit = Math.max(stride[above]!, dilation[above]!);
+    const problem = `outputPadding ${outputPadding[above]} is not below stride or dilation`;
+    throw rangeError(op, problem, { limit });
+  }
   // The roles are turned around: this input is the gradient of the forward output.
   const [batch, outChannels] = x.shape as [number, number];
   if (outChannels !== weight.shape[0] || outChannels % groups) {

@@ -1,5 +1,5 @@
 /** Images at other sizes and places: interpolation, padding modes, shuffles, patches. */
-import { rangeError, ShapeError, shapeText } from "./check.ts";
+import { checkChoice, rangeError, ShapeError, shapeText } from "./check.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.ts";
 import { applyTaps, cachedTable, type Tap, type TapTable } from "./taps.ts";
 import type { Tensor } from "./tensor.ts";
@@ -60,6 +60,7 @@ const AXIS_MODES: Record<Exclude<InterpolationMode, "area">, { axis: AxisMode; r
  */
 export function interpolate(x: Tensor, options: InterpolateOptions = {}): Tensor {
   const { mode = "nearest", alignCorners = false, recomputeScaleFactor = false } = options;
+  checkChoice("interpolate", "mode", mode, [...Object.keys(AXIS_MODES), "area"]);
   const rank = x.ndim - 2;
   const { sizes, factors } = targetSizes(x, options);
   if (mode === "area") return areaAverage(x, sizes);
@@ -221,6 +222,7 @@ export interface PadOptions {
  */
 export function pad(x: Tensor, padding: readonly number[], options: PadOptions = {}): Tensor {
   const { mode = "constant", value } = options;
+  checkChoice("pad", "mode", mode, ["constant", "reflect", "replicate", "circular"]);
   if (mode === "constant") return padConstant(x, padding, value ?? 0);
   if (padding.length % 2 || padding.length / 2 > x.ndim) {
     throw new ShapeError("pad", `${padding.length} amounts do not fit ${x.ndim} dimensions`, {

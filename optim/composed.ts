@@ -1,5 +1,5 @@
 /** Schedulers of schedulers, and the one that follows a metric. */
-import { rangeError, stateError } from "../ops/check.ts";
+import { checkChoice, rangeError, stateError } from "../ops/check.ts";
 import {
   type LRScheduler,
   perGroup,
@@ -210,6 +210,8 @@ export class ReduceLROnPlateau {
       minLr: options.minLr ?? 0,
       eps: options.eps ?? 1e-8,
     };
+    checkChoice("ReduceLROnPlateau", "mode", this.#options.mode, ["min", "max"]);
+    checkChoice("ReduceLROnPlateau", "thresholdMode", this.#options.thresholdMode, ["rel", "abs"]);
     if (!(this.#options.factor < 1)) {
       throw rangeError("ReduceLROnPlateau", `factor ${this.#options.factor} is not below 1`);
     }

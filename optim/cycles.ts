@@ -1,5 +1,5 @@
 /** Schedules in cycles, with momentum against the learning rate. */
-import { rangeError, stateError } from "../ops/check.ts";
+import { checkChoice, rangeError, stateError } from "../ops/check.ts";
 import { checkPositive, LRScheduler, perGroup, type ScheduledOptimizer } from "./schedulers.ts";
 
 /** Settings whose momentum a schedule moves against the learning rate. */
@@ -108,7 +108,9 @@ export class OneCycleLR extends LRScheduler {
       throw rangeError("OneCycleLR", `pctStart ${pctStart} is not between 0 and 1`);
     }
     this.#maxLrs = perGroup("OneCycleLR", "highest rates", maxLr, this.baseLrs.length);
-    this.#linear = options.annealStrategy === "linear";
+    const { annealStrategy = "cos" } = options;
+    checkChoice("OneCycleLR", "annealStrategy", annealStrategy, ["cos", "linear"]);
+    this.#linear = annealStrategy === "linear";
     const { baseMomentum = 0.85, maxMomentum = 0.95 } = options;
     this.#momentum = options.cycleMomentum ?? true
       ? new MomentumRange("OneCycleLR", optimizer, baseMomentum, maxMomentum)
@@ -221,7 +223,8 @@ export class CyclicLR extends LRScheduler {
     checkPositive("CyclicLR", "stepSizeDown", stepSizeDown);
     this.#up = stepSizeUp;
     this.#total = stepSizeUp + stepSizeDown;
-    const { mode } = options;
+    const { mode = "triangular" } = options;
+    checkChoice("CyclicLR", "mode", mode, ["triangular", "triangular2", "expRange"]);
     if (scaleFn) {
       const byStep = options.scaleMode === "iterations";
       this.#scale = (cycle, step) => scaleFn(byStep ? step : cycle);

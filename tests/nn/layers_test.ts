@@ -46,6 +46,26 @@ Deno.test("layers refuse settings that are not allowed, with the numbers", () =>
       () => new nn.LSTM(2, 2, { projSize: 2 }),
       "LSTM: projSize 2 is not below hiddenSize 2",
     ],
+    [
+      () => new nn.ConvTranspose1d(1, 1, 2, { outputPadding: 1 }).forward(zeros([1, 4])),
+      "convTranspose1d: outputPadding 1 is not below stride or dilation: limit 1",
+    ],
+    [
+      () => new nn.Upsample({ size: 2, mode: "cubic" as "bicubic" }).forward(zeros([1, 1, 2])),
+      'interpolate: mode "cubic" is not one of nearest, nearest-exact, linear, bilinear, trilinear, bicubic, area',
+    ],
+    [
+      () => new nn.GELU({ approximate: "erf" as "none" }).forward(zeros([1])),
+      'gelu: approximate "erf" is not one of none, tanh',
+    ],
+    [
+      () => nn.functional.pad(zeros([1, 2]), [1, 0], { mode: "edge" as "reflect" }),
+      'pad: mode "edge" is not one of constant, reflect, replicate, circular',
+    ],
+    [
+      () => nn.init.kaimingNormal_(zeros([2, 2]), { nonlinearity: "gelu" as "relu" }),
+      'calculateGain: nonlinearity "gelu" is not one of linear, conv1d, conv2d, conv3d, sigmoid, tanh, relu, leakyRelu, selu',
+    ],
     [() => new nn.ZeroPad2d([1, 2]), "ZeroPad2d: padding needs 4 widths, not 2"],
     [() => new nn.RotaryEmbedding(3), "RotaryEmbedding: dim 3 is odd"],
     [
@@ -90,6 +110,10 @@ Deno.test("layers refuse inputs that do not fit, with the shapes", () => {
           zeros([6, 2, 4]),
         ),
       "MultiheadAttention: batches, or keys and values, differ in number: query [3, 2, 4], key [5, 2, 4], value [6, 2, 4]",
+    ],
+    [
+      () => nn.Embedding.fromPretrained(zeros([3])),
+      "Embedding.fromPretrained: table needs 2 dimensions: table [3]",
     ],
     [
       () => new nn.GroupNorm(1, 2).forward(zeros([2])),
@@ -182,6 +206,8 @@ Deno.test("nn.init writes the distributions it is named for", async () => {
   const gram = await w.matmul(w.transpose(0, 1)).sub(nn.init.eye_(zeros([64, 64]))).abs().amax()
     .item();
   assert(gram < 1e-5);
+  const grouped = nn.init.dirac_(zeros([4, 2, 1]), 2);
+  assertEquals([...await grouped.data()], [1, 0, 0, 1, 1, 0, 0, 1]);
   nn.init.truncNormal_(w, { std: 0.5, low: -1, high: 1 });
   assert((await w.abs().amax().item()) <= 1);
 });

@@ -250,6 +250,18 @@ Deno.test("optimizers refuse what is not allowed, with the numbers", () => {
       () => new optim.Adam(w(), { betas: [0.9, 1] }),
       "Adam: betas[1] 1 is not at least 0 and below 1",
     ],
+    [
+      () => new optim.SGD(makeNet() as unknown as Tensor[]),
+      "SGD: a parameter is no tensor (pass module.parameters())",
+    ],
+    [
+      () =>
+        new optim.Adam(w()).loadStateDict({
+          state: { 0: { exp_avg: zeros([3]) } },
+          param_groups: [{ params: [0] }],
+        }),
+      'loadStateDict: "exp_avg" does not fit its parameter: parameter [1], given [3]',
+    ],
     [() => new optim.Adam(w(), { eps: -1 }), "Adam: eps -1 is not at least 0"],
     [
       () => new optim.Muon(w()),

@@ -141,6 +141,14 @@ Deno.test("schedulers refuse what is not allowed", () => {
       () => new optim.ReduceLROnPlateau(sgd(1), { factor: 1 }),
       "ReduceLROnPlateau: factor 1 is not below 1",
     ],
+    [
+      () => new optim.ReduceLROnPlateau(sgd(1), { mode: "low" as "min" }),
+      'ReduceLROnPlateau: mode "low" is not one of min, max',
+    ],
+    [
+      () => new optim.CyclicLR(sgd(1), 0.1, 1, { mode: "exp_range" as "expRange" }),
+      'CyclicLR: mode "exp_range" is not one of triangular, triangular2, expRange',
+    ],
   ];
   for (const [make, message] of cases) assertThrows(make, Error, message);
 });
