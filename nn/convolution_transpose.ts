@@ -1,9 +1,15 @@
-import { convTranspose1d, convTranspose2d, type Sizes, type Tensor } from "../ops/mod.ts";
+import {
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+  type Sizes,
+  type Tensor,
+} from "../ops/mod.ts";
 import { perAxis } from "../ops/spatial.ts";
 import { rangeError } from "../ops/check.ts";
 import { ConvolutionBase, type ConvolutionBaseOptions } from "./convolution_base.ts";
 
-/** Options of {@linkcode ConvTranspose1d} and {@linkcode ConvTranspose2d}. */
+/** Options of {@linkcode ConvTranspose1d}, {@linkcode ConvTranspose2d} and {@linkcode ConvTranspose3d}. */
 export interface ConvTransposeOptions extends ConvolutionBaseOptions {
   /** Step of the convolution that this reverses. @default 1 */
   stride?: Sizes | undefined;
@@ -15,7 +21,7 @@ export interface ConvTransposeOptions extends ConvolutionBaseOptions {
   dilation?: Sizes | undefined;
 }
 
-/** What {@linkcode ConvTranspose1d} and {@linkcode ConvTranspose2d} have in common. */
+/** What {@linkcode ConvTranspose1d}, {@linkcode ConvTranspose2d} and {@linkcode ConvTranspose3d} have in common. */
 export abstract class ConvTransposeBase extends ConvolutionBase {
   readonly #name: string;
   readonly #convolve: typeof convTranspose2d;
@@ -133,6 +139,41 @@ export class ConvTranspose2d extends ConvTransposeBase {
     options: ConvTransposeOptions = {},
   ) {
     super("ConvTranspose2d", 2, convTranspose2d, inChannels, outChannels, kernelSize, options);
+  }
+}
+
+/**
+ * Transposed convolution over 3 spatial axes, like `torch.nn.ConvTranspose3d`.
+ *
+ * Shapes: input `[N, inChannels, D, H, W]` or without `N`, weight `[inChannels, outChannels / groups, …kernelSize]`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { ConvTranspose3d } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const conv = new ConvTranspose3d(3, 4, 2, { stride: 2 });
+ * assertEquals(conv.forward(zeros([2, 3, 2, 5, 5])).shape, [2, 4, 4, 10, 10]);
+ * ```
+ */
+export class ConvTranspose3d extends ConvTransposeBase {
+  /**
+   * Makes the module.
+   *
+   * @param inChannels Channels of the input.
+   * @param outChannels Channels of the result.
+   * @param kernelSize Size of the window.
+   * @param options Stride, padding, output padding, dilation, groups, bias.
+   * @throws {RangeError} If a size is not allowed, or `groups` does not divide the channels.
+   */
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Sizes,
+    options: ConvTransposeOptions = {},
+  ) {
+    super("ConvTranspose3d", 3, convTranspose3d, inChannels, outChannels, kernelSize, options);
   }
 }
 

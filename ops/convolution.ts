@@ -215,3 +215,12 @@ export function convTranspose2d(
 ): Tensor {
   return convolveTransposed("convTranspose2d", 2, input, weight, options);
 }
+
+/** Transposed three-dimensional convolution, like `torch.nn.functional.conv_transpose3d`; weight `[Cin, Cout / groups, kD, kH, kW]`. */
+export function convTranspose3d(
+  input: Tensor,
+  weight: Tensor,
+  options: TransposedConvolutionOptions = {},
+): Tensor {
+  return convolveTransposed("convTranspose3d", 3, input, weight, options);
+}

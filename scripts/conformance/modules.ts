@@ -29,6 +29,9 @@ const CONSTRUCTORS: Record<string, string> = {
   AvgPool1d: "kernel_size | stride padding ceil_mode count_include_pad",
   AvgPool2d: "kernel_size | stride padding ceil_mode count_include_pad divisor_override",
   AvgPool3d: "kernel_size | stride padding ceil_mode count_include_pad divisor_override",
+  LPPool1d: "norm_type kernel_size | stride ceil_mode",
+  LPPool2d: "norm_type kernel_size | stride ceil_mode",
+  LPPool3d: "norm_type kernel_size | stride ceil_mode",
   MaxPool1d: "kernel_size | stride padding dilation return_indices ceil_mode",
   MaxPool2d: "kernel_size | stride padding dilation return_indices ceil_mode",
   MaxPool3d: "kernel_size | stride padding dilation return_indices ceil_mode",
@@ -50,6 +53,8 @@ const CONSTRUCTORS: Record<string, string> = {
   ConvTranspose1d:
     "in_channels out_channels kernel_size | stride padding output_padding groups bias dilation",
   ConvTranspose2d:
+    "in_channels out_channels kernel_size | stride padding output_padding groups bias dilation",
+  ConvTranspose3d:
     "in_channels out_channels kernel_size | stride padding output_padding groups bias dilation",
   Embedding: "num_embeddings embedding_dim | padding_idx max_norm norm_type",
   CELU: "| alpha",

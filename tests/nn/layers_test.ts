@@ -248,6 +248,19 @@ Deno.test("MultiheadAttention with isCausal sees the appended keys from all posi
   assert(await fused.sub(y).abs().amax().item() < 1e-6);
 });
 
+Deno.test("LPPool1d scales up windows that are cut off, as PyTorch does", async () => {
+  const y = new nn.LPPool1d(1, 2, { ceilMode: true }).forward(tensor([[1, 2, 3]]));
+  assertEquals([...await y.data()], [3, 6]);
+});
+
+Deno.test("MultiMarginLoss counts nothing for the own class, with any margin", async () => {
+  const scores = tensor([[0.5, 0, 2]]), target = tensor([0], { dtype: "int32" });
+  for (const [margin, wanted] of [[1, 3], [-1, 0.5]] as const) {
+    const loss = new nn.MultiMarginLoss({ margin }).forward(scores, target);
+    assert(Math.abs(await loss.item() - wanted / 3) < 1e-6);
+  }
+});
+
 Deno.test("LSTM with lengths equals each sequence by itself", async () => {
   manualSeed(3);
   const lstm = new nn.LSTM(3, 4, { numLayers: 2, bidirectional: true });

@@ -162,6 +162,11 @@ const CASES: readonly (readonly [call: () => unknown, message: string])[] = [
     "convTranspose1d: the padding leaves nothing of the result: input [1, 1, 2], weight [1, 1, 1]",
   ],
   [
+    () => T.multiMarginLoss(ones([1, 2]), T.tensor([0], { dtype: "int32" }), { p: 3 }),
+    "multiMarginLoss: p 3 is neither 1 nor 2",
+  ],
+  [() => T.lpPool1d(ones([1, 2]), 0, 2), "lpPool1d: normType 0 is not above 0"],
+  [
     () => T.pad(ones([1, 2]), [2, 0], { mode: "reflect" }),
     "pad: amounts 2 and 0 do not fit size 2: input [1, 2], padding [2, 0]",
   ],
