@@ -147,6 +147,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
   /** Updates all parameters that have a gradient. */
   step(): void {
     for (const hook of this.#before) hook(this as never);
+    guarded(() => this.paramGroups.length);
     noGrad(() => {
       for (const [i, group] of this.paramGroups.entries()) {
         for (const bucket of this.#buckets[i]!) {

@@ -333,4 +333,7 @@ Deno.test("Dropout2d drops whole channels", async () => {
   const sums = await y.sum([2, 3]).data();
   assert(sums.every((s) => s === 0 || s === 18));
   assert(sums.includes(0) && sums.includes(18));
+  const rows = await new nn.Dropout2d(0.5).forward(ones([2, 16, 3])).sum(2).data();
+  assert(rows.every((s) => s === 0 || s === 6));
+  assert([0, 16].every((at) => new Set(rows.slice(at, at + 16)).size === 2));
 });

@@ -165,6 +165,19 @@ Deno.test("Optimizer traces anew when a setting turns a branch", async () => {
   assertEquals(await w.item(), 1);
 });
 
+Deno.test("Optimizer traces anew when a group is added", async () => {
+  const [a, b] = [0, 1].map(() => tensor([0], { requiresGrad: true })) as [Tensor, Tensor];
+  const optimizer = new optim.SGD([a], { lr: 1 });
+  const step = compile(() => {
+    for (const p of [a, b]) p.grad = ones([1]);
+    optimizer.step();
+  });
+  step();
+  optimizer.addParamGroup({ params: [b], lr: 0.5 });
+  step();
+  assertEquals([await a.item(), await b.item()], [-2, -0.5]);
+});
+
 Deno.test("Optimizer has groups with settings of their own", async () => {
   const a = tensor([1], { requiresGrad: true }), b = tensor([1], { requiresGrad: true });
   const optimizer = new optim.SGD([{ params: [a], lr: 0.5 }, { params: [b] }], { lr: 0.25 });
