@@ -26,6 +26,7 @@ export * from "./activation_smooth.ts";
 export * from "./activation_limits.ts";
 export * from "./dropout.ts";
 export * from "./embedding.ts";
+export * from "./embedding_bag.ts";
 export * from "./vision.ts";
 export * from "./distance.ts";
 export * from "./loss.ts";

@@ -56,7 +56,9 @@ const CONSTRUCTORS: Record<string, string> = {
     "in_channels out_channels kernel_size | stride padding output_padding groups bias dilation",
   ConvTranspose3d:
     "in_channels out_channels kernel_size | stride padding output_padding groups bias dilation",
-  Embedding: "num_embeddings embedding_dim | padding_idx max_norm norm_type",
+  Embedding: "num_embeddings embedding_dim | padding_idx max_norm norm_type scale_grad_by_freq",
+  EmbeddingBag:
+    "num_embeddings embedding_dim | max_norm norm_type scale_grad_by_freq mode _ _ include_last_offset padding_idx",
   CELU: "| alpha",
   ELU: "| alpha",
   GELU: "| approximate",
@@ -132,6 +134,7 @@ const CONSTRUCTORS: Record<string, string> = {
 /** Parameters of `forward` in PyTorch's order, where some go into the options here. */
 const FORWARDS: Record<string, string> = {
   Linear: "input |",
+  EmbeddingBag: "input | offsets per_sample_weights",
   MultiheadAttention:
     "query key value | key_padding_mask need_weights attn_mask average_attn_weights is_causal",
   TransformerEncoderLayer: "src | src_mask src_key_padding_mask is_causal",

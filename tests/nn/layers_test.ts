@@ -312,6 +312,32 @@ Deno.test("RotaryEmbedding with an offset continues the sequence", async () => {
   assert(await norms.abs().amax().item() < 1e-5);
 });
 
+Deno.test("EmbeddingBag reduces bags, without padding and with empty ones", async () => {
+  const table = tensor([[1, 2], [3, 4], [50, 60]]);
+  const x = tensor([0, 1, 2, 1], { dtype: "int32" });
+  const offsets = tensor([0, 3, 4], { dtype: "int32" });
+  const cases: ["sum" | "mean" | "max", number[]][] = [
+    ["sum", [4, 6, 3, 4, 0, 0]],
+    ["mean", [2, 3, 3, 4, 0, 0]],
+    ["max", [3, 4, 3, 4, 0, 0]],
+  ];
+  for (const [mode, wanted] of cases) {
+    const layer = nn.EmbeddingBag.fromPretrained(table, { mode, paddingIdx: 2 });
+    assertEquals([...await layer.forward(x, { offsets }).data()], wanted);
+  }
+  assertThrows(
+    () => new nn.EmbeddingBag(3, 2).forward(x),
+    ShapeError,
+    "EmbeddingBag: expects [B, L], or [N] and offsets [B]: input [4], offsets none",
+  );
+});
+
+Deno.test("Embedding divides gradients by frequency where it is told to", async () => {
+  const layer = new nn.Embedding(3, 1, { scaleGradByFreq: true });
+  layer.forward(tensor([0, 0, 2], { dtype: "int32" })).sum().backward();
+  assertEquals([...await layer.weight.grad!.data()], [1, 0, 1]);
+});
+
 Deno.test("Embedding shortens rows that are used and longer than maxNorm", async () => {
   const layer = new nn.Embedding(3, 2, { maxNorm: 1 });
   noGrad(() => layer.weight.copy_(tensor([[3, 4], [3, 4], [0.1, 0]])));
