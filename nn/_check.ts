@@ -15,18 +15,6 @@ export function checkProbability(layer: string, name: string, value: number): vo
   }
 }
 
-/** Refuses a value outside a list of texts. */
-export function checkChoice(
-  layer: string,
-  name: string,
-  value: string,
-  choices: readonly string[],
-): void {
-  if (!choices.includes(value)) {
-    throw rangeError(layer, `${name} "${value}" is not one of ${choices.join(", ")}`);
-  }
-}
-
 /** Refuses a divisor that leaves a rest. */
 export function checkDivides(
   layer: string,

@@ -9,7 +9,7 @@ import {
   where,
   zeros,
 } from "../ops/mod.ts";
-import { attention } from "../ops/attention.ts";
+import { attention, checkMaskDtype } from "../ops/attention.ts";
 import { ones } from "../ops/create.ts";
 import { checkCount, checkDivides, checkProbability } from "./_check.ts";
 import { constantParameter, uniformParameter } from "./_factory.ts";
@@ -162,10 +162,19 @@ export class MultiheadAttention extends Module {
     const q0 = this.#batched(query, single);
     const k0 = same.key ? q0 : this.#batched(key, single);
     const v0 = same.value ? k0 : this.#batched(value, single);
+    if (q0.shape[0] !== k0.shape[0] || k0.shape[0] !== v0.shape[0] || k0.shape[1] !== v0.shape[1]) {
+      throw new ShapeError("MultiheadAttention", "batches, or keys and values, differ in number", {
+        query: query.shape,
+        key: key.shape,
+        value: value.shape,
+      });
+    }
     const [q, k, v] = this.#extend(this.#project(q0, k0, v0));
     const mask = this.#mask(q, k, options, single);
     const p = this.training ? this.#dropout : 0;
-    const { needWeights = true, isCausal = false } = options;
+    const { needWeights = true } = options;
+    // With keys that were appended, which all positions see, it is part of the mask.
+    const isCausal = options.isCausal === true && k0.shape[1] === k.shape[2];
     const [heads, weights] = needWeights
       ? attend(q, k, v, mask, isCausal, p)
       : [attention(q, k, v, { attnMask: mask, isCausal, dropoutP: p }), undefined];
@@ -222,7 +231,7 @@ export class MultiheadAttention extends Module {
   #mask(
     q: Tensor,
     k: Tensor,
-    { attnMask, keyPaddingMask }: AttentionForwardOptions,
+    { attnMask, keyPaddingMask, isCausal }: AttentionForwardOptions,
     single: boolean,
   ): Tensor | undefined {
     const [batch, heads, length] = q.shape as [number, number, number];
@@ -239,7 +248,8 @@ export class MultiheadAttention extends Module {
       checked("keyPaddingMask", keyPaddingMask, single ? [size] : [batch, size])
         .reshape([batch, 1, 1, size]),
     );
-    const given = [pairs, keys].filter((mask): mask is Tensor => Boolean(mask));
+    const later = isCausal && extra && widen(causalMask(q, size).logicalNot());
+    const given = [pairs, keys, later].filter((mask): mask is Tensor => Boolean(mask));
     if (!given.length) return undefined;
     if (given.every((mask) => mask.dtype === "bool")) {
       return given.reduce((a, b) => a.logicalOr(b)).logicalNot();
@@ -256,6 +266,7 @@ function constantZero(layer: Linear): void {
 }
 
 function checked(name: string, mask: Tensor, shape: readonly number[]): Tensor {
+  checkMaskDtype("MultiheadAttention", name, mask);
   if (mask.shape.join() !== shape.join()) {
     throw new ShapeError("MultiheadAttention", `${name} does not fit`, {
       [name]: mask.shape,
@@ -265,12 +276,12 @@ function checked(name: string, mask: Tensor, shape: readonly number[]): Tensor {
   return mask;
 }
 
-function causalMask(q: Tensor, k: Tensor): Tensor {
-  return tril(ones([q.size(-2), k.size(-2)], { dtype: "bool", device: q.device }));
+function causalMask(q: Tensor, keys: number): Tensor {
+  return tril(ones([q.size(-2), keys], { dtype: "bool", device: q.device }));
 }
 
 function withCausality(mask: Tensor | undefined, q: Tensor, k: Tensor): Tensor {
-  const seen = causalMask(q, k);
+  const seen = causalMask(q, k.size(-2));
   if (!mask) return seen;
   return mask.dtype === "bool" ? mask.logicalAnd(seen) : where(seen, mask, -Infinity);
 }

@@ -29,23 +29,23 @@ export abstract class DropoutBase extends Module {
 
 /** What {@linkcode Dropout1d}, {@linkcode Dropout2d} and {@linkcode Dropout3d} have in common. */
 export abstract class ChannelDropoutBase extends DropoutBase {
-  readonly #rank: number;
+  readonly #leading: (ndim: number) => number;
 
   /**
    * Makes the module.
    *
    * @param name Name in messages.
-   * @param rank Number of spatial axes.
+   * @param leading Number of axes before the spatial ones.
    * @param p Probability of a zero.
    */
-  constructor(name: string, rank: number, p: number) {
+  constructor(name: string, leading: (ndim: number) => number, p: number) {
     super(name, p);
-    this.#rank = rank;
+    this.#leading = leading;
   }
 
   /** The input with channels of zeros, or itself in evaluation. */
   forward(x: Tensor): Tensor {
-    const axes = x.shape.map((_, d) => d).slice(0, Math.max(1, x.ndim - this.#rank));
+    const axes = x.shape.map((_, d) => d).slice(0, this.#leading(x.ndim));
     return dropout(x, { p: this.p, training: this.training, axes });
   }
 }
@@ -103,14 +103,14 @@ export class Dropout1d extends ChannelDropoutBase {
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
   constructor(p = 0.5) {
-    super("Dropout1d", 1, p);
+    super("Dropout1d", (ndim) => Math.max(1, ndim - 1), p);
   }
 }
 
 /**
  * Zeros whole channels at random while training (Tompson et al. 2015), like `torch.nn.Dropout2d`.
  *
- * Shapes: input `[N, C, H, W]` or without `N`.
+ * Shapes: input `[N, C, H, W]` or, as in PyTorch, `[N, C, L]`.
  *
  * @example
  * ```ts
@@ -130,7 +130,7 @@ export class Dropout2d extends ChannelDropoutBase {
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
   constructor(p = 0.5) {
-    super("Dropout2d", 2, p);
+    super("Dropout2d", () => 2, p);
   }
 }
 
@@ -157,7 +157,7 @@ export class Dropout3d extends ChannelDropoutBase {
    * @throws {RangeError} If `p` is not between 0 and 1.
    */
   constructor(p = 0.5) {
-    super("Dropout3d", 3, p);
+    super("Dropout3d", (ndim) => Math.max(1, ndim - 3), p);
   }
 }
 

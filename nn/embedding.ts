@@ -1,5 +1,5 @@
 import { embedding, noGrad, type Tensor } from "../ops/mod.ts";
-import { rangeError } from "../ops/check.ts";
+import { rangeError, ShapeError } from "../ops/check.ts";
 import { checkCount } from "./_check.ts";
 import { normalParameter } from "./_factory.ts";
 import { type FactoryOptions, Module } from "./module.ts";
@@ -13,6 +13,8 @@ export interface EmbeddingLayerOptions extends FactoryOptions {
   maxNorm?: number | null | undefined;
   /** Which norm `maxNorm` means. @default 2 */
   normType?: number | undefined;
+  /** Divide the gradient of a row by how often it is used. @default false */
+  scaleGradByFreq?: boolean | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export class Embedding extends Module {
   weight: Parameter;
   readonly #maxNorm: number | undefined;
   readonly #normType: number;
+  readonly #scaleGradByFreq: boolean;
 
   /**
    * Makes the module.
@@ -65,6 +68,7 @@ export class Embedding extends Module {
     this.embeddingDim = embeddingDim;
     this.#maxNorm = options.maxNorm ?? undefined;
     this.#normType = options.normType ?? 2;
+    this.#scaleGradByFreq = options.scaleGradByFreq ?? false;
     this.weight = normalParameter([numEmbeddings, embeddingDim], options);
     const row = this.paddingIdx;
     if (row !== undefined) noGrad(() => this.weight.detach().narrow(0, row, 1).zero_());
@@ -80,8 +84,13 @@ export class Embedding extends Module {
     table: Tensor,
     options: EmbeddingLayerOptions & { freeze?: boolean | undefined } = {},
   ): Embedding {
+    if (table.ndim !== 2) {
+      throw new ShapeError("Embedding.fromPretrained", "table needs 2 dimensions", {
+        table: table.shape,
+      });
+    }
     const [rows, size] = table.shape as [number, number];
-    const layer = new Embedding(rows, size, options);
+    const layer = new this(rows, size, options);
     layer.weight = new Parameter(table, { requiresGrad: !(options.freeze ?? true) });
     return layer;
   }
@@ -93,6 +102,7 @@ export class Embedding extends Module {
       paddingIdx,
       maxNorm: this.#maxNorm,
       normType: this.#normType,
+      scaleGradByFreq: this.#scaleGradByFreq,
     });
   }
 

@@ -12,7 +12,7 @@ import {
   tensor,
   uniformRandom,
 } from "../ops/mod.ts";
-import { rangeError, ShapeError } from "../ops/check.ts";
+import { checkChoice, rangeError, ShapeError } from "../ops/check.ts";
 
 /** Options of random initial values. */
 export interface InitOptions {
@@ -32,6 +32,8 @@ export type Nonlinearity =
   | "leakyRelu"
   | "selu";
 
+const UNIT_GAIN: readonly Nonlinearity[] = ["linear", "conv1d", "conv2d", "conv3d", "sigmoid"];
+
 /**
  * Recommended gain of a nonlinearity, like `torch.nn.init.calculate_gain`.
  *
@@ -48,6 +50,8 @@ export type Nonlinearity =
  * ```
  */
 export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number {
+  const names = [...UNIT_GAIN, "tanh", "relu", "leakyRelu", "selu"];
+  checkChoice("calculateGain", "nonlinearity", nonlinearity, names);
   switch (nonlinearity) {
     case "tanh":
       return 5 / 3;
@@ -148,17 +152,26 @@ export function eye_(x: Tensor): Tensor {
   return fill(x, (i) => Math.floor(i / columns) === i % columns ? 1 : 0);
 }
 
-/** A convolution that keeps its input, like `torch.nn.init.dirac_`. @throws {ShapeError} Unless `x` has 3 to 5 axes. */
-export function dirac_(x: Tensor): Tensor {
+/**
+ * A convolution that keeps its input, each group its part of it; like `torch.nn.init.dirac_`.
+ *
+ * @throws {ShapeError} Unless `x` has 3 to 5 axes, the first a multiple of `groups`.
+ */
+export function dirac_(x: Tensor, groups = 1): Tensor {
   if (x.ndim < 3 || x.ndim > 5) {
     throw new ShapeError("dirac_", "needs 3 to 5 dimensions", { tensor: x.shape });
   }
-  const [, channels, ...kernel] = x.shape as [number, number, ...number[]];
+  const [outChannels, channels, ...kernel] = x.shape as [number, number, ...number[]];
+  if (outChannels % groups) {
+    throw new ShapeError("dirac_", `${groups} groups do not divide ${outChannels} channels`, {
+      tensor: x.shape,
+    });
+  }
   const field = kernel.reduce((n, k) => n * k, 1);
   const centre = kernel.reduce((n, k) => n * k + Math.floor(k / 2), 0);
   return fill(x, (i) => {
     const unit = Math.floor(i / field);
-    const diagonal = Math.floor(unit / channels) === unit % channels;
+    const diagonal = Math.floor(unit / channels) % (outChannels / groups) === unit % channels;
     return diagonal && i % field === centre ? 1 : 0;
   });
 }
@@ -200,8 +213,10 @@ export interface KaimingOptions extends InitOptions {
 }
 
 function kaimingStd(op: string, shape: readonly number[], options: KaimingOptions): number {
+  const { mode = "fanIn" } = options;
+  checkChoice(op, "mode", mode, ["fanIn", "fanOut"]);
   const [fanIn, fanOut] = fanInAndOut(op, shape);
-  const fan = options.mode === "fanOut" ? fanOut : fanIn;
+  const fan = mode === "fanOut" ? fanOut : fanIn;
   const gain = calculateGain(options.nonlinearity ?? "leakyRelu", options.slope ?? 0);
   return gain / Math.sqrt(fan);
 }

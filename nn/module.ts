@@ -160,7 +160,7 @@ export abstract class Module {
 
   /** Calls `visit` with each module, children first, like `torch.nn.Module.apply`. */
   apply(visit: (module: Module) => void): this {
-    for (const module of this.modules().reverse()) visit(module);
+    for (const [, module] of walk(this, "children")) visit(module);
     return this;
   }
 
@@ -314,18 +314,20 @@ function membersOf(module: Module): Members {
   return { parameters, buffers, children };
 }
 
-/** A module and all below it with their paths, parents first, each once. */
+/** A module and all below it with their paths, parents or children first, each once. */
 function* walk(
   module: Module,
+  first: "parents" | "children" = "parents",
   path = "",
   seen: Set<Module> = new Set(),
 ): Generator<[string, Module]> {
   if (seen.has(module)) return;
   seen.add(module);
-  yield [path, module];
+  if (first === "parents") yield [path, module];
   for (const [name, child] of membersOf(module).children) {
-    yield* walk(child, path ? `${path}.${name}` : name, seen);
+    yield* walk(child, first, path ? `${path}.${name}` : name, seen);
   }
+  if (first === "children") yield [path, module];
 }
 
 /** Parameters and persistent buffers by full key, in PyTorch's order; shared ones under each key. */

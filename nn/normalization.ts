@@ -153,18 +153,8 @@ export abstract class BatchNormBase extends StatisticsNorm {
     if (!this.training || !runningMean) {
       return batchNorm(x, runningMean, runningVar, { weight, bias, eps, training });
     }
-    const share = this.share();
-    if (typeof share === "number") {
-      const options = { weight, bias, eps, training, momentum: share };
-      return batchNorm(x, runningMean, runningVar, options);
-    }
-    noGrad(() => {
-      const axes = x.shape.map((_, d) => d).filter((d) => d !== 1);
-      const mean = x.mean(axes), variance = x.variance(axes, { correction: 1 });
-      runningMean.add_(mean.sub(runningMean).mul(share));
-      runningVar!.add_(variance.sub(runningVar!).mul(share));
-    });
-    return batchNorm(x, null, null, { weight, bias, eps, training });
+    const options = { weight, bias, eps, training, momentum: this.share() };
+    return batchNorm(x, runningMean, runningVar, options);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Recurrent layers over sequences. */
 import { gruSequence, linear, lstmSequence, rnnSequence, type Tensor, zeros } from "../ops/mod.ts";
-import { checkChoice } from "./_check.ts";
+import { checkChoice } from "../ops/check.ts";
 import {
   type LSTMOptions,
   RecurrentBase,

@@ -1,6 +1,6 @@
 /** What the recurrent layers have in common. */
 import { cat, dropout, ShapeError, stack, type Tensor, zeros } from "../ops/mod.ts";
-import { rangeError } from "../ops/check.ts";
+import { checkSameDtype, rangeError } from "../ops/check.ts";
 import { checkCount, checkProbability } from "./_check.ts";
 import { fanBound, uniformParameter } from "./_factory.ts";
 import { lengthsOf, maskAfter, reverseWithin, stateAt } from "./_lengths.ts";
@@ -200,6 +200,7 @@ export abstract class RecurrentBase extends Module {
     x: Tensor,
   ): Tensor {
     if (!given) return zeros(shape, { dtype: x.dtype, device: x.device });
+    checkSameDtype(this.#name, x, given);
     const start = single ? given.unsqueeze(1) : given;
     if (start.shape.join() !== shape.join()) {
       const wanted = single ? [shape[0]!, shape[2]!] : shape;

@@ -1,6 +1,7 @@
 /** Single steps of recurrent layers. */
 import { linear, ShapeError, type Tensor, zeros } from "../ops/mod.ts";
-import { checkChoice, checkCount } from "./_check.ts";
+import { checkChoice } from "../ops/check.ts";
+import { checkCount } from "./_check.ts";
 import { fanBound, uniformParameter } from "./_factory.ts";
 import { type FactoryOptions, Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";

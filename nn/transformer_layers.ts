@@ -1,6 +1,7 @@
 /** Layers of transformers. */
 import { gelu, relu, type Tensor } from "../ops/mod.ts";
-import { checkChoice, checkCount } from "./_check.ts";
+import { checkChoice } from "../ops/check.ts";
+import { checkCount } from "./_check.ts";
 import { type AttentionForwardOptions, MultiheadAttention } from "./attention.ts";
 import { Dropout } from "./dropout.ts";
 import { Linear } from "./linear.ts";

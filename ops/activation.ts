@@ -1,5 +1,5 @@
 /** Activation functions of neural networks, element by element. */
-import { ShapeError } from "./check.ts";
+import { checkChoice, ShapeError } from "./check.ts";
 import { applyElementwise, defineElementwise } from "./define.ts";
 import { abs, add, div, mul, neg, sub } from "./arithmetic.ts";
 import { eq, ge, gt, le, lt } from "./comparison.ts";
@@ -179,7 +179,9 @@ export interface GeluOptions {
 
 /** Gaussian error linear unit `x · Φ(x)`, like `torch.nn.functional.gelu`. */
 export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
-  return applyElementwise(options.approximate === "tanh" ? GELU_TANH : GELU, [x]);
+  const { approximate = "none" } = options;
+  checkChoice("gelu", "approximate", approximate, ["none", "tanh"]);
+  return applyElementwise(approximate === "tanh" ? GELU_TANH : GELU, [x]);
 }
 
 const SILU = defineElementwise({

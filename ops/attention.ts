@@ -1,10 +1,11 @@
 /** Attention as a function. */
 import { attentionByTiles } from "./attention_tiles.ts";
 import { attentionWeights } from "./attention_whole.ts";
-import { rangeError, ShapeError } from "./check.ts";
+import { DtypeError, rangeError, ShapeError } from "./check.ts";
 import { matmul } from "./contract.ts";
 import { resultType } from "./define.ts";
 import { isGradEnabled } from "./grad_mode.ts";
+import { isFloat } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import { repeatInterleave } from "./join.ts";
 import { dropout } from "./dropout.ts";
@@ -135,12 +136,19 @@ function unexpanded(mask: Tensor): Tensor {
   return x;
 }
 
+/** Refuses masks that are neither bool nor floating: whole numbers would be added to the scores. */
+export function checkMaskDtype(op: string, name: string, mask: Tensor): void {
+  if (mask.dtype === "bool" || isFloat(mask.dtype)) return;
+  throw new DtypeError(op, `${name} has dtype ${mask.dtype}, expects bool or a float`);
+}
+
 function checkAttention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  { enableGqa }: AttentionOptions,
+  { attnMask, enableGqa }: AttentionOptions,
 ): void {
+  if (attnMask) checkMaskDtype(OP, "attnMask", attnMask);
   const shapes = { query: query.shape, key: key.shape, value: value.shape };
   if (query.ndim < 2 || key.ndim < 2 || value.ndim < 2) {
     throw new ShapeError(OP, "all need at least 2 dimensions", shapes);

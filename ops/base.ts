@@ -1,5 +1,6 @@
 /** The tensor handle: which storage, seen how. Functions live in the family files beside this one. */
 import type { Backend, DeviceName } from "./backends/backend.ts";
+import { ShapeError, shapeText } from "./check.ts";
 import type { Storage } from "./compile/storage.ts";
 import { currentTrace } from "./compile/trace.ts";
 import { type DType, isFloat, type TypedArray } from "./ir/dtype.ts";
@@ -139,13 +140,17 @@ export abstract class TensorBase {
     this.#writes++;
   }
 
-  /** Gradient accumulated by `backward`, for leaves that require one. */
+  /** Gradient accumulated by `backward`, for leaves that require one. @throws {ShapeError} If one of another shape is put there. */
   get grad(): Tensor | undefined {
     currentTrace()?.readGradient(this, this.#grad);
     return this.#grad;
   }
 
   set grad(value: Tensor | undefined) {
+    if (value && shapeText(value.shape) !== shapeText(this.shape)) {
+      const shapes = { tensor: this.shape, gradient: value.shape };
+      throw new ShapeError("grad", "the gradient has another shape", shapes);
+    }
     currentTrace()?.writeGradient(this, this.#grad);
     this.#grad = value;
   }

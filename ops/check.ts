@@ -1,4 +1,5 @@
 /** Errors of the public API: one helper per kind, so that their spelling cannot drift. */
+import type { Backend } from "./backends/backend.ts";
 import type { DType } from "./ir/dtype.ts";
 
 /** Shapes (or other facts) by argument name, for the tail of a message. */
@@ -131,8 +132,12 @@ export function normalizeAxes(
   return rank === 0 ? [] : normal;
 }
 
-/** Shape that both broadcast to, by NumPy's rules. */
-export function broadcastShapes(op: string, shapes: readonly (readonly number[])[]): number[] {
+/** Shape that all broadcast to, by NumPy's rules; `names` are those of the arguments. */
+export function broadcastShapes(
+  op: string,
+  shapes: readonly (readonly number[])[],
+  names?: readonly string[],
+): number[] {
   const rank = Math.max(0, ...shapes.map((s) => s.length));
   const result: number[] = new Array(rank).fill(1);
   for (const shape of shapes) {
@@ -141,7 +146,9 @@ export function broadcastShapes(op: string, shapes: readonly (readonly number[])
       const size = shape[d]!;
       if (size === 1 || size === result[at]) continue;
       if (result[at] !== 1) {
-        const facts = Object.fromEntries(shapes.map((s, i) => [argumentName(i), s]));
+        const facts = Object.fromEntries(
+          shapes.map((s, i) => [names?.[i] ?? argumentName(i), s]),
+        );
         throw new ShapeError(op, `sizes ${result[at]} and ${size} do not broadcast`, facts);
       }
       result[at] = size;
@@ -159,6 +166,34 @@ export function argumentName(position: number): string {
 export function checkDtype(op: string, dtype: DType, allowed: readonly DType[]): void {
   if (!allowed.includes(dtype)) {
     throw new DtypeError(op, `dtype ${dtype} is not supported, expects ${allowed.join(" or ")}`);
+  }
+}
+
+/** Refuses arguments whose dtypes differ. */
+export function checkSameDtype(op: string, ...tensors: readonly { readonly dtype: DType }[]): void {
+  const first = tensors[0]!.dtype;
+  const other = tensors.find(({ dtype }) => dtype !== first);
+  if (!other) return;
+  const problem = `dtypes ${first} and ${other.dtype} differ`;
+  throw new DtypeError(op, problem, {}, "convert one with to()");
+}
+
+/** Refuses a dtype that the device cannot store. */
+export function checkStorable(op: string, dtype: DType, backend: Backend): void {
+  if ((dtype === "float16" || dtype === "float64") && !backend.supports(dtype)) {
+    throw new DtypeError(op, `device ${backend.name} does not store ${dtype}`);
+  }
+}
+
+/** Refuses a value outside a list of texts. */
+export function checkChoice(
+  op: string,
+  name: string,
+  value: string,
+  choices: readonly string[],
+): void {
+  if (!choices.includes(value)) {
+    throw rangeError(op, `${name} "${value}" is not one of ${choices.join(", ")}`);
   }
 }
 

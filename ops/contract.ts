@@ -1,6 +1,6 @@
 /** Sums of products: matrix products. Convolutions are in `convolution.ts`. */
 import { diagonal } from "./arrange.ts";
-import { broadcastShapes, DtypeError, ShapeError } from "./check.ts";
+import { broadcastShapes, checkSameDtype, DtypeError, ShapeError } from "./check.ts";
 import { contract, LETTERS } from "./contract_kernel.ts";
 import { sum } from "./reduce.ts";
 import { SoftmaxMethods } from "./softmax.ts";
@@ -8,14 +8,7 @@ import type { Tensor } from "./tensor.ts";
 import { expand, reshape, unsqueeze } from "./view.ts";
 
 function commonDtype(op: string, x: Tensor, y: Tensor): [Tensor, Tensor] {
-  if (x.dtype !== y.dtype) {
-    throw new DtypeError(
-      op,
-      `dtypes ${x.dtype} and ${y.dtype} differ`,
-      {},
-      "convert one with to()",
-    );
-  }
+  checkSameDtype(op, x, y);
   if (x.dtype === "bool" || x.dtype === "uint32") {
     throw new DtypeError(op, `dtype ${x.dtype} is not supported, expects a float or int32`);
   }
@@ -133,16 +126,12 @@ export function addmm(
 
 /** Affine map of the last axis, like `torch.nn.functional.linear`: `input @ weightᵀ + bias`. */
 export function linear(input: Tensor, weight: Tensor, bias?: Tensor | undefined | null): Tensor {
-  const features = weight.shape.at(-1);
-  if (input.ndim === 0 || weight.ndim < 1 || weight.ndim > 2 || input.shape.at(-1) !== features) {
-    throw new ShapeError(
-      "linear",
-      `input has ${input.shape.at(-1)} features, weight expects ${features}`,
-      {
-        input: input.shape,
-        weight: weight.shape,
-      },
-    );
+  const features = weight.shape.at(-1), own = input.shape.at(-1) ?? "no";
+  if (weight.ndim < 1 || weight.ndim > 2 || own !== features) {
+    throw new ShapeError("linear", `input has ${own} features, weight expects ${features}`, {
+      input: input.shape,
+      weight: weight.shape,
+    });
   }
   commonDtype("linear", input, weight);
   if (weight.ndim === 1) return addBias(matmul(input, weight), bias);

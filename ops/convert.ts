@@ -1,4 +1,5 @@
 /** Conversion between dtypes. */
+import { checkStorable } from "./check.ts";
 import { apply, defineOp } from "./define.ts";
 import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
@@ -26,5 +27,7 @@ const CONVERT = defineOp<{ dtype: DType }>({
  * Floats to integers truncate and saturate; to bool compare with zero.
  */
 export function convert(x: Tensor, dtype: DType): Tensor {
-  return x.dtype === dtype ? x : apply(CONVERT, [x], { dtype });
+  if (x.dtype === dtype) return x;
+  checkStorable("to", dtype, x.storage.backend);
+  return apply(CONVERT, [x], { dtype });
 }

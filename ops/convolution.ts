@@ -1,5 +1,5 @@
 /** Convolutions in one to three spatial axes. */
-import { DtypeError, rangeError, ShapeError } from "./check.ts";
+import { checkSameDtype, rangeError, ShapeError } from "./check.ts";
 import { CONVOLUTION } from "./convolution_kernels.ts";
 import { apply } from "./define.ts";
 import { perAxis } from "./spatial.ts";
@@ -31,14 +31,7 @@ function checkOperands(op: string, input: Tensor, weight: Tensor, rank: number):
   if (input.ndim !== rank + 2 && input.ndim !== rank + 1) {
     throw new ShapeError(op, `input needs ${rank + 1} or ${rank + 2} dimensions`, shapes);
   }
-  if (input.dtype !== weight.dtype) {
-    throw new DtypeError(
-      op,
-      `dtypes ${input.dtype} and ${weight.dtype} differ`,
-      {},
-      "convert one with to()",
-    );
-  }
+  checkSameDtype(op, input, weight);
 }
 
 /** What both directions read of their arguments; the input gets a batch axis where it has none. */
@@ -140,6 +133,12 @@ function convolveTransposed(
   const { x, groups, kernel, stride, dilation, shapes } = prepare(op, rank, input, weight, options);
   const padding = perAxis(op, "padding", options.padding, rank, 0);
   const outputPadding = perAxis(op, "outputPadding", options.outputPadding, rank, 0);
+  const above = outputPadding.findIndex((p, d) => p >= Math.max(stride[d]!, dilation[d]!));
+  if (above >= 0) {
+    const limit = Math.max(stride[above]!, dilation[above]!);
+    const problem = `outputPadding ${outputPadding[above]} is not below stride or dilation`;
+    throw rangeError(op, problem, { limit });
+  }
   // The roles are turned around: this input is the gradient of the forward output.
   const [batch, outChannels] = x.shape as [number, number];
   if (outChannels !== weight.shape[0] || outChannels % groups) {
@@ -150,14 +149,8 @@ function convolveTransposed(
   const spatial = output.map((s, d) =>
     (s - 1) * stride[d]! - 2 * padding[d]! + dilation[d]! * (kernel[d]! - 1) + outputPadding[d]! + 1
   );
-  for (const [d, extra] of outputPadding.entries()) {
-    const limit = Math.max(stride[d]!, dilation[d]!);
-    if (extra >= limit) {
-      throw rangeError(op, `outputPadding ${extra} is not less than stride and dilation ${limit}`);
-    }
-  }
   if (spatial.some((s) => s < 1)) {
-    throw new ShapeError(op, "the padding leaves no output", shapes);
+    throw new ShapeError(op, "the padding leaves nothing of the result", shapes);
   }
   const channels = { batch, inChannels: weight.shape[1]! * groups, outChannels, groups };
   const geometry = { ...channels, input: spatial, kernel, output, stride, padding, dilation };

@@ -6,7 +6,7 @@ import { type GradientContext, recordGradient, type SavePolicy } from "./autogra
 import { checkNan } from "./anomaly.ts";
 import { core, isContiguous, wholeTensor } from "./base.ts";
 import type { Backend, CompiledKernel } from "./backends/backend.ts";
-import { argumentName, broadcastShapes, checkDtype, DeviceError } from "./check.ts";
+import { argumentName, broadcastShapes, checkDtype, checkStorable, DeviceError } from "./check.ts";
 import { compileEager, runEagerKernel } from "./compile/eager.ts";
 import { allocateStorage } from "./compile/storage.ts";
 import { currentTrace, type Trace } from "./compile/trace.ts";
@@ -139,6 +139,7 @@ function runEager<A extends Attribute>(
   if (!cached) {
     const operands = inputs.map((x, slot) => operandOf(x, slot, shifts[slot]!));
     const lowered = op.lower(operands, attributes);
+    checkOutputs(op.name, lowered.kernel, backend);
     cached = { compiled: compileEager(backend, lowered.kernel), shapes: lowered.shapes };
     if (eagerCache.size >= EAGER_CACHE_LIMIT) eagerCache.clear();
     eagerCache.set(key, cached);
@@ -152,6 +153,10 @@ function runEager<A extends Attribute>(
   return outputs;
 }
 
+function checkOutputs(op: string, { outputs }: Kernel, backend: Backend): void {
+  for (const { dtype } of outputs) checkStorable(op, dtype, backend);
+}
+
 function runTraced<A extends Attribute>(
   trace: Trace,
   op: OpDefinition<A>,
@@ -160,6 +165,7 @@ function runTraced<A extends Attribute>(
 ): Tensor[] {
   const operands = inputs.map((x, slot) => operandOf(x, slot, x.offset));
   const { kernel, shapes } = op.lower(operands, attributes);
+  checkOutputs(op.name, kernel, trace.backend);
   const values = trace.kernel(kernel, inputs.map((x) => trace.valueOf(x.storage)), shapes, op.name);
   return values.map((value, i) => wholeTensor(trace.storageOf(value), shapes[i]!));
 }

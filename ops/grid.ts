@@ -1,6 +1,6 @@
 /** Images sampled at positions of a grid. */
 import { hardtanh } from "./activation.ts";
-import { rangeError, ShapeError } from "./check.ts";
+import { checkChoice, rangeError, ShapeError } from "./check.ts";
 import { abs, add, floorDivide, fmod, mul, neg, remainder, sub } from "./arithmetic.ts";
 import { eq, ge, le, logicalAnd } from "./comparison.ts";
 import { where } from "./choice.ts";
@@ -114,6 +114,8 @@ function weightedSum(
  */
 export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
   const { mode = "bilinear", paddingMode = "zeros", alignCorners } = options;
+  checkChoice("gridSample", "mode", mode, ["bilinear", "nearest", "bicubic"]);
+  checkChoice("gridSample", "paddingMode", paddingMode, ["zeros", "border", "reflection"]);
   const rank = input.ndim - 2;
   const fits = (rank === 2 || rank === 3) && grid.ndim === rank + 2 &&
     grid.shape.at(-1) === rank && grid.shape[0] === input.shape[0];

@@ -1,4 +1,5 @@
 /** GRU layers over whole sequences. */
+import { checkSameDtype } from "./check.ts";
 import { contract } from "./contract_kernel.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
@@ -155,6 +156,7 @@ const GRU_BACKWARD: SequenceDefinition<null> = {
  * @throws {ShapeError} If sizes do not agree.
  */
 export function gruSequence(projected: Tensor, h0: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  checkSameDtype("gruSequence", projected, h0, weight, bias);
   checkRecurrent("gruSequence", 3, projected, h0, weight);
   return applySequence(GRU, [projected, h0, weight, bias], null)[0]!;
 }

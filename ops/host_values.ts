@@ -1,12 +1,12 @@
 /** Numbers of the host as tensors: what makes tensors, and what mixes them with numbers, stands on it. */
 import type { Backend } from "./backends/backend.ts";
 import { wholeTensor } from "./base.ts";
-import { DtypeError, ShapeError } from "./check.ts";
+import { checkStorable, ShapeError } from "./check.ts";
 import { allocateStorage } from "./compile/storage.ts";
 import { currentTrace, withoutTrace } from "./compile/trace.ts";
 import { apply, defineOp } from "./define.ts";
 import { halfBits } from "./half.ts";
-import { bytesOf, type DType, isFloat } from "./ir/dtype.ts";
+import { type DType, isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import type { Tensor } from "./tensor.ts";
@@ -52,6 +52,7 @@ export function fromValues(
   if (values.length !== sizeOf(shape)) {
     throw new ShapeError("tensor", `${values.length} values do not fill the shape`, { shape });
   }
+  checkStorable("tensor", dtype, backend);
   const storage = allocateStorage(backend, dtype, values.length);
   if (values.length) backend.write(storage.buffer!, 0, encode(values, dtype));
   return wholeTensor(storage, shape);
@@ -103,12 +104,4 @@ export function fullOn(
   const trace = currentTrace();
   if (trace && trace.backend === backend) return apply(FULL, [], { shape, value, dtype }, backend);
   return contiguous(expand(constantOn(backend, value, dtype, false), shape), true);
-}
-
-/** Refuses a dtype that the device cannot store. */
-export function checkStorable(op: string, dtype: DType, backend: Backend): void {
-  if ((dtype === "float16" || dtype === "float64") && !backend.supports(dtype)) {
-    throw new DtypeError(op, `device ${backend.name} does not store ${dtype}`);
-  }
-  void bytesOf(dtype);
 }

@@ -268,12 +268,13 @@ export function multiMarginLoss(
   options: MultiMarginLossOptions = {},
 ): Tensor {
   const { p = 1, margin = 1, weight, reduction } = options;
+  if (p !== 1 && p !== 2) throw rangeError("multiMarginLoss", `p ${p} is neither 1 nor 2`);
   const { scores, labels } = rowsOf("multiMarginLoss", input, target, weight, -1);
   const classes = scores.shape[1]!;
   const own = neg(nllRows(scores, labels, undefined, -1).losses);
   const gap = clamp(add(sub(scores, expand(reshape(own, [-1, 1]), scores.shape)), margin), 0);
   const powered = p === 2 ? mul(gap, gap) : gap;
-  const others = sub(sum(powered, 1), margin ** p);
+  const others = sub(sum(powered, 1), Math.max(0, margin) ** p);
   const weights = weight ? nllRows(scores.detach(), labels, weight, -1).weights : undefined;
   const losses = mul(weights ? mul(others, weights) : others, 1 / classes);
   return reduceLoss("multiMarginLoss", reshape(losses, target.shape), reduction);

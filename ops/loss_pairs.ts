@@ -1,5 +1,5 @@
 /** Losses of predictions against targets of the same kind, and of pairs and triples of vectors. */
-import { broadcastShapes } from "./check.ts";
+import { broadcastShapes, ShapeError } from "./check.ts";
 import { abs, add, div, mul, neg, sub } from "./arithmetic.ts";
 import { clamp, where } from "./choice.ts";
 import { eq, gt, lt, ne } from "./comparison.ts";
@@ -11,8 +11,13 @@ import { pairwiseDistance } from "./norm.ts";
 import { sum } from "./reduce.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** Refuses shapes that do not broadcast, before an operation inside does under its own name. */
+function checkShapes(op: string, tensors: Readonly<Record<string, Tensor>>): void {
+  broadcastShapes(op, Object.values(tensors).map((x) => x.shape), Object.keys(tensors));
+}
+
 function difference(op: string, input: Tensor, target: Tensor): Tensor {
-  broadcastShapes(op, [input.shape, target.shape]);
+  checkShapes(op, { input, target });
   return sub(input, target);
 }
 
@@ -39,8 +44,8 @@ export function smoothL1Loss(
   options: SmoothL1LossOptions = {},
 ): Tensor {
   const { beta = 1, reduction } = options;
-  if (beta === 0) return l1Loss(input, target, options);
   const gap = difference("smoothL1Loss", input, target);
+  if (beta === 0) return reduceLoss("smoothL1Loss", abs(gap), reduction);
   const size = abs(gap);
   const near = mul(square(gap), 0.5 / beta);
   return reduceLoss("smoothL1Loss", where(lt(size, beta), near, sub(size, beta / 2)), reduction);
@@ -72,6 +77,7 @@ export interface KlDivOptions {
 /** Kullback–Leibler divergence of log-probabilities from a target, like `torch.nn.functional.kl_div`. */
 export function klDiv(input: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
   const { reduction = "mean", logTarget = false } = options;
+  checkShapes("klDiv", { input, target });
   const losses = logTarget
     ? mul(exp(target), sub(target, input))
     : sub(xlogy(target, target), mul(target, input));
@@ -96,6 +102,7 @@ export function poissonNllLoss(
   options: PoissonNllLossOptions = {},
 ): Tensor {
   const { logInput = true, full = false, eps = 1e-8, reduction } = options;
+  checkShapes("poissonNllLoss", { input, target });
   let losses = logInput
     ? sub(exp(input), mul(target, input))
     : sub(input, mul(target, log(add(input, eps))));
@@ -127,8 +134,9 @@ export function gaussianNllLoss(
   const missing = variance.ndim === input.ndim - 1 &&
     variance.shape.every((s, d) => s === input.shape[d]);
   const spread = missing ? variance.unsqueeze(-1) : variance;
+  checkShapes("gaussianNllLoss", { input, target, variance: spread });
   const limited = add(spread, sub(clamp(spread, eps), spread).detach());
-  const gap = square(difference("gaussianNllLoss", input, target));
+  const gap = square(sub(input, target));
   const losses = mul(add(log(limited), div(gap, limited)), 0.5);
   const shifted = full ? add(losses, 0.5 * Math.log(2 * Math.PI)) : losses;
   return reduceLoss("gaussianNllLoss", shifted, reduction);
@@ -147,6 +155,7 @@ export function hingeEmbeddingLoss(
   options: MarginLossOptions = {},
 ): Tensor {
   const { margin = 1, reduction } = options;
+  checkShapes("hingeEmbeddingLoss", { input, target });
   const far = where(ne(target, 1), clamp(add(neg(input), margin), 0), 0);
   const near = where(ne(target, -1), input, 0);
   return reduceLoss("hingeEmbeddingLoss", add(far, near), reduction);
@@ -160,6 +169,7 @@ export function marginRankingLoss(
   options: MarginLossOptions = {},
 ): Tensor {
   const { margin = 0, reduction } = options;
+  checkShapes("marginRankingLoss", { input, other, target });
   const losses = clamp(add(mul(neg(target), sub(input, other)), margin), 0);
   return reduceLoss("marginRankingLoss", losses, reduction);
 }
@@ -172,6 +182,14 @@ export function cosineEmbeddingLoss(
   options: MarginLossOptions = {},
 ): Tensor {
   const { margin = 0, reduction } = options;
+  if (target.ndim > 1 || input.ndim !== target.ndim + 1 || other.ndim !== input.ndim) {
+    throw new ShapeError("cosineEmbeddingLoss", "expects [N, D], [N, D] and [N], or one of each", {
+      input: input.shape,
+      other: other.shape,
+      target: target.shape,
+    });
+  }
+  checkShapes("cosineEmbeddingLoss", { input, other, target: target.unsqueeze(-1) });
   const eps = 1e-12;
   const size = (x: Tensor) => add(sum(square(x), -1), eps);
   const cosine = div(sum(mul(input, other), -1), sqrt(mul(size(input), size(other))));
@@ -198,6 +216,7 @@ export function tripletMarginLoss(
   options: TripletMarginLossOptions = {},
 ): Tensor {
   const { margin = 1, p = 2, eps = 1e-6, swap = false, reduction } = options;
+  checkShapes("tripletMarginLoss", { anchor, positive, negative });
   const distance = (a: Tensor, b: Tensor) => pairwiseDistance(a, b, { p, eps });
   const far = distance(anchor, negative);
   const nearest = swap ? far.minimum(distance(positive, negative)) : far;
@@ -211,5 +230,6 @@ export function softMarginLoss(
   target: Tensor,
   options: LossOptions = {},
 ): Tensor {
+  checkShapes("softMarginLoss", { input, target });
   return reduceLoss("softMarginLoss", log1p(exp(mul(neg(target), input))), options.reduction);
 }

@@ -1,5 +1,6 @@
 /** LSTM layers over whole sequences. */
 import type { GradientContext } from "./autograd.ts";
+import { checkSameDtype } from "./check.ts";
 import { contract } from "./contract_kernel.ts";
 import { isGradEnabled } from "./grad_mode.ts";
 import type { SequenceStep } from "./ir/graph.ts";
@@ -133,6 +134,7 @@ export function lstmSequence(
   weight: Tensor,
   projection?: Tensor | undefined,
 ): [Tensor, Tensor] {
+  checkSameDtype("lstmSequence", projected, h0, c0, weight);
   if (projection) return projectedLstmSequence(projected, h0, c0, weight, projection);
   checkRecurrent("lstmSequence", 4, projected, h0, weight);
   const [hs, cs] = applySequence(LSTM, [projected, h0, c0, weight], null);

@@ -81,6 +81,7 @@ export function pairwiseDistance(
   options: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined } = {},
 ): Tensor {
   const { p = 2, eps = 1e-6, keepdim } = options;
+  broadcastShapes("pairwiseDistance", [input.shape, other.shape]);
   return vectorNorm(sub(input, other).add(eps), { ord: p, dim: -1, keepdim });
 }
 

@@ -1,7 +1,7 @@
 /** Normalization layers as functions. */
 import { noGrad } from "./grad_mode.ts";
 import { DtypeError, rangeError, ShapeError } from "./check.ts";
-import { add, div, mul, mulAdd, neg } from "./arithmetic.ts";
+import { add, div, mul, mulAdd, neg, rsub } from "./arithmetic.ts";
 import { clamp } from "./choice.ts";
 import { pow, rsqrt, square } from "./power.ts";
 import { isFloat } from "./ir/dtype.ts";
@@ -64,8 +64,8 @@ function checkChannels(
 export interface BatchNormOptions extends AffineOptions {
   /** Normalize by the batch and update the running statistics. @default false */
   training?: boolean | undefined;
-  /** Share of the batch in new running statistics. @default 0.1 */
-  momentum?: number | undefined;
+  /** Share of the batch in new running statistics; a scalar where it changes. @default 0.1 */
+  momentum?: number | Tensor | undefined;
 }
 
 /**
@@ -130,12 +130,15 @@ export function batchNorm(
 function updateRunning(
   running: Tensor | undefined | null,
   value: Tensor,
-  momentum: number,
+  momentum: number | Tensor,
   factor = 1,
 ): void {
   if (!running) return;
   noGrad(() => {
-    const next = mulAdd(value.detach(), momentum * factor, mul(running, 1 - momentum));
+    const [share, rest] = typeof momentum === "number"
+      ? [momentum * factor, 1 - momentum]
+      : [mul(momentum, factor), rsub(momentum, 1)];
+    const next = mulAdd(value.detach(), share, mul(running, rest));
     running.copy_(next);
   });
 }
@@ -246,10 +249,11 @@ export function rmsNorm(
 export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions = {}): Tensor {
   const { weight, bias, eps = 1e-5 } = options;
   requireFloat("groupNorm", x);
-  const [batch, channels] = x.shape as [number, number | undefined];
-  if (
-    channels === undefined || !Number.isInteger(numGroups) || numGroups < 1 || channels % numGroups
-  ) {
+  if (x.ndim < 2) {
+    throw new ShapeError("groupNorm", "input needs at least 2 dimensions", { input: x.shape });
+  }
+  const [batch, channels] = x.shape as [number, number];
+  if (!Number.isInteger(numGroups) || numGroups < 1 || channels % numGroups) {
     throw new ShapeError("groupNorm", `${numGroups} groups do not divide ${channels} channels`, {
       input: x.shape,
     });
@@ -278,6 +282,7 @@ export function localResponseNorm(
   options: LocalResponseNormOptions = {},
 ): Tensor {
   const { alpha = 1e-4, beta = 0.75, k = 1 } = options;
+  requireFloat("localResponseNorm", x);
   if (x.ndim < 3) {
     throw new ShapeError("localResponseNorm", "input needs at least 3 dimensions", {
       input: x.shape,

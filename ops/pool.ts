@@ -1,9 +1,12 @@
 /** Pooling: the largest or the mean element of windows over spatial axes. */
 import { rangeError } from "./check.ts";
 import type { Sizes } from "./convolution.ts";
+import { mul } from "./arithmetic.ts";
+import { sizeOf } from "./ir/kernel.ts";
 import { pow } from "./power.ts";
 import { maxOver, meanOver } from "./pool_kernels.ts";
 import type { ValuesAndIndices } from "./extremum.ts";
+import { perAxis } from "./spatial.ts";
 import type { Tensor } from "./tensor.ts";
 import { adaptiveWindows, fixedWindows, type WindowOptions } from "./windows.ts";
 
@@ -183,14 +186,49 @@ export function adaptiveMaxPool3dWithIndices(
   return maxOver(x, adaptiveWindows("adaptiveMaxPool3d", x.shape, outputSize, 3));
 }
 
-/**
- * p-norm of each window, like `torch.nn.functional.lp_pool2d`: `(Σ x^p)^(1/p)`.
- */
+/** Options of pooling by a norm. */
+export type LpPoolOptions = Pick<WindowOptions, "stride" | "ceilMode">;
+
+/** The mean of powers times the size of a whole window: PyTorch scales up those cut off at the end. */
+function lpPool(
+  op: string,
+  rank: number,
+  x: Tensor,
+  p: number,
+  kernelSize: Sizes,
+  options: LpPoolOptions,
+): Tensor {
+  if (!(p > 0)) throw rangeError(op, `normType ${p} is not above 0`);
+  const means = avgPool(op, rank, pow(x, p), kernelSize, options);
+  return pow(mul(means, sizeOf(perAxis(op, "kernelSize", kernelSize, rank, 1))), 1 / p);
+}
+
+/** p-norm of each window, `(Σ x^p)^(1/p)`, like `torch.nn.functional.lp_pool1d`. */
+export function lpPool1d(
+  x: Tensor,
+  p: number,
+  kernelSize: Sizes,
+  options: LpPoolOptions = {},
+): Tensor {
+  return lpPool("lpPool1d", 1, x, p, kernelSize, options);
+}
+
+/** p-norm of each window, `(Σ x^p)^(1/p)`, like `torch.nn.functional.lp_pool2d`. */
 export function lpPool2d(
   x: Tensor,
   p: number,
   kernelSize: Sizes,
-  options: { stride?: Sizes | undefined | null; ceilMode?: boolean | undefined } = {},
+  options: LpPoolOptions = {},
 ): Tensor {
-  return pow(avgPool2d(pow(x, p), kernelSize, { ...options, divisorOverride: 1 }), 1 / p);
+  return lpPool("lpPool2d", 2, x, p, kernelSize, options);
+}
+
+/** p-norm of each window, `(Σ x^p)^(1/p)`, like `torch.nn.functional.lp_pool3d`. */
+export function lpPool3d(
+  x: Tensor,
+  p: number,
+  kernelSize: Sizes,
+  options: LpPoolOptions = {},
+): Tensor {
+  return lpPool("lpPool3d", 3, x, p, kernelSize, options);
 }

@@ -1,5 +1,5 @@
 /** Products of several tensors, composed of those in `contract.ts`. */
-import { broadcastShapes, normalizeAxis, ShapeError } from "./check.ts";
+import { broadcastShapes, normalizeAxis, ShapeError, shapeText } from "./check.ts";
 import { addmm } from "./contract.ts";
 import { einsum } from "./einsum.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
@@ -67,7 +67,7 @@ export function cross(input: Tensor, other: Tensor, dim = -1): Tensor {
  *
  * Shapes: inputs `[…, A]` and `[…, B]`, weight `[O, A, B]`, bias `[O]`, result `[…, O]`.
  *
- * @throws {ShapeError} If the features do not agree.
+ * @throws {ShapeError} If the features, or the sizes before them, do not agree.
  */
 export function bilinear(
   input1: Tensor,
@@ -75,15 +75,13 @@ export function bilinear(
   weight: Tensor,
   bias?: Tensor | undefined | null,
 ): Tensor {
+  const shapes = { input1: input1.shape, input2: input2.shape, weight: weight.shape };
   if (
     weight.ndim !== 3 || input1.shape.at(-1) !== weight.shape[1] ||
     input2.shape.at(-1) !== weight.shape[2]
-  ) {
-    throw new ShapeError("bilinear", "features do not agree", {
-      input1: input1.shape,
-      input2: input2.shape,
-      weight: weight.shape,
-    });
+  ) throw new ShapeError("bilinear", "features do not agree", shapes);
+  if (shapeText(input1.shape.slice(0, -1)) !== shapeText(input2.shape.slice(0, -1))) {
+    throw new ShapeError("bilinear", "sizes before the features do not agree", shapes);
   }
   const y = einsum("...a,oab,...b->...o", input1, weight, input2);
   return bias ? add(y, bias) : y;

@@ -1,5 +1,5 @@
 /** Images at other sizes and places: interpolation, padding modes, shuffles, patches. */
-import { rangeError, ShapeError } from "./check.ts";
+import { checkChoice, rangeError, ShapeError, shapeText } from "./check.ts";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./pool.ts";
 import { applyTaps, cachedTable, type Tap, type TapTable } from "./taps.ts";
 import { owned } from "./own.ts";
@@ -47,7 +47,7 @@ const AXIS_MODES: Record<Exclude<InterpolationMode, "area">, { axis: AxisMode; r
  *
  * @param x `[N, C, …]` with one to three spatial axes.
  * @param options Size or factor, mode, corners.
- * @throws {RangeError} If neither or both of `size` and `scaleFactor` are given.
+ * @throws {RangeError} If neither or both of `size` and `scaleFactor` are given, or a size is below 1.
  * @throws {ShapeError} If the mode does not fit the number of spatial axes.
  *
  * @example
@@ -61,6 +61,7 @@ const AXIS_MODES: Record<Exclude<InterpolationMode, "area">, { axis: AxisMode; r
  */
 export function interpolate(x: Tensor, options: InterpolateOptions = {}): Tensor {
   const { mode = "nearest", alignCorners = false, recomputeScaleFactor = false } = options;
+  checkChoice("interpolate", "mode", mode, [...Object.keys(AXIS_MODES), "area"]);
   const rank = x.ndim - 2;
   const { sizes, factors } = targetSizes(x, options);
   if (mode === "area") return areaAverage(x, sizes);
@@ -114,9 +115,14 @@ function targetSizes(
     }
     return list;
   };
-  if (!missing(size)) return { sizes: fill(size!), factors: undefined };
-  const factors = fill(scaleFactor!);
-  return { sizes: spatial.map((s, d) => Math.floor(s * factors[d]!)), factors };
+  const factors = missing(scaleFactor) ? undefined : fill(scaleFactor!);
+  const sizes = factors ? spatial.map((s, d) => Math.floor(s * factors[d]!)) : fill(size!);
+  if (sizes.some((s) => !(s >= 1))) {
+    throw rangeError("interpolate", `sizes ${shapeText(sizes)} are not all at least 1`, {
+      input: x.shape,
+    });
+  }
+  return { sizes, factors };
 }
 
 function areaAverage(x: Tensor, sizes: readonly number[]): Tensor {
@@ -218,6 +224,7 @@ export interface PadOptions {
  */
 export function pad(x: Tensor, padding: readonly number[], options: PadOptions = {}): Tensor {
   const { mode = "constant", value } = options;
+  checkChoice("pad", "mode", mode, ["constant", "reflect", "replicate", "circular"]);
   if (mode === "constant") return padConstant(x, padding, value ?? 0);
   if (padding.length % 2 || padding.length / 2 > x.ndim) {
     throw new ShapeError("pad", `${padding.length} amounts do not fit ${x.ndim} dimensions`, {

@@ -1,4 +1,5 @@
 /** Elman layers over whole sequences. */
+import { checkSameDtype } from "./check.ts";
 import { contract } from "./contract_kernel.ts";
 import type { Attribute } from "./define.ts";
 import * as e from "./ir/expr.ts";
@@ -113,6 +114,7 @@ export function rnnSequence(
   weight: Tensor,
   nonlinearity: "tanh" | "relu" = "tanh",
 ): Tensor {
+  checkSameDtype("rnnSequence", projected, h0, weight);
   checkRecurrent("rnnSequence", 1, projected, h0, weight);
   return applySequence(RNN, [projected, h0, weight], { nonlinearity })[0]!;
 }

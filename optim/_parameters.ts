@@ -1,4 +1,4 @@
-import type { Tensor } from "../ops/mod.ts";
+import { Tensor } from "../ops/mod.ts";
 import { stateError } from "../ops/check.ts";
 
 /**
@@ -15,6 +15,9 @@ export function checkParameters(
   known: Set<Tensor> = new Set(),
 ): void {
   for (const p of params) {
+    if (!(p instanceof Tensor)) {
+      throw stateError(optimizer, "a parameter is no tensor", "pass module.parameters()");
+    }
     if (known.has(p)) throw stateError(optimizer, "a parameter appears twice");
     known.add(p);
     if (!p.isLeaf) {

@@ -85,6 +85,19 @@ export function blend(old: Tensor, value: Tensor, share: Tensor | number): Tenso
   return old.add(value.sub(old).mul(share));
 }
 
+/**
+ * `beta · old + (1 − beta) · g²`, for averages by whose root the gradient is divided: unlike
+ * {@linkcode blend} it keeps the digits of squares that are far below the old average.
+ */
+export function blendSquares<S extends OptimizerSettings>(
+  x: RuleInput<S>,
+  old: Tensor,
+  g: Tensor,
+  beta: (settings: S) => number,
+): Tensor {
+  return old.mul(x.scalar(beta)).add(g.square().mul(x.scalar((s) => 1 - beta(s))));
+}
+
 /** `1 − beta^step`, accurate for beta near 1. */
 export function biasCorrection<S extends OptimizerSettings>(
   x: RuleInput<S>,

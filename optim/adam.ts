@@ -8,11 +8,12 @@ import {
   type Updated,
 } from "./optimizer.ts";
 import {
+  afterDecay,
   biasCorrection,
   blend,
+  blendSquares,
   checkNotNegative,
   checkRates,
-  decayed,
   shrunk,
   signed,
   withDefaults,
@@ -30,6 +31,8 @@ export interface AdamSettings {
   weightDecay: number;
   /** Use the highest second moment so far. @default false */
   amsgrad: boolean;
+  /** Shrink the parameters apart from the gradient, as {@linkcode AdamW} does. @default false */
+  decoupledWeightDecay: boolean;
   /** Go up instead of down. @default false */
   maximize: boolean;
 }
@@ -54,7 +57,8 @@ export abstract class AdamBase extends Optimizer<AdamSettings> {
 }
 
 /**
- * Adam (Kingma and Ba 2015), like `torch.optim.Adam`; `weightDecay` is part of the gradient.
+ * Adam (Kingma and Ba 2015), like `torch.optim.Adam`; `weightDecay` is part of the gradient unless
+ * `decoupledWeightDecay` is set.
  *
  * @example
  * ```ts
@@ -90,6 +94,7 @@ export class Adam extends AdamBase {
         eps: 1e-8,
         weightDecay: 0,
         amsgrad: false,
+        decoupledWeightDecay: false,
         maximize: false,
       }, settings),
     );
@@ -97,12 +102,13 @@ export class Adam extends AdamBase {
 
   /** The update rule. */
   override rule(x: RuleInput<AdamSettings>): Updated {
-    return adamStep(x, x.p, decayed(x, signed(x)));
+    const { p, g } = afterDecay(x);
+    return adamStep(x, p, g);
   }
 }
 
 /** Settings of {@linkcode AdamW}. */
-export interface AdamWSettings extends AdamSettings {
+export interface AdamWSettings extends Omit<AdamSettings, "decoupledWeightDecay"> {
   /** Share of `lr` by which parameters shrink at each step. @default 0.01 */
   weightDecay: number;
 }
@@ -138,12 +144,13 @@ export class AdamW extends AdamBase {
     super(
       "AdamW",
       params,
-      withDefaults<AdamWSettings>({
+      withDefaults<AdamSettings>({
         lr: 0.001,
         betas: [0.9, 0.999],
         eps: 1e-8,
         weightDecay: 0.01,
         amsgrad: false,
+        decoupledWeightDecay: true,
         maximize: false,
       }, settings),
     );
@@ -160,8 +167,7 @@ function adamStep(x: RuleInput<AdamSettings>, p: Tensor, g: Tensor): Updated {
   const { state } = x;
   const step = state.step!.add(1);
   const average = blend(state.exp_avg!, g, x.scalar((s) => 1 - s.betas[0]));
-  const squares = state.exp_avg_sq!.mul(x.scalar((s) => s.betas[1]))
-    .add(g.square().mul(x.scalar((s) => 1 - s.betas[1])));
+  const squares = blendSquares(x, state.exp_avg_sq!, g, (s) => s.betas[1]);
   const amsgrad = x.when((s) => s.amsgrad);
   const highest = amsgrad ? maximum(state.max_exp_avg_sq!, squares) : squares;
   const size = x.scalar((s) => s.lr).div(biasCorrection(x, step, (s) => s.betas[0]));

@@ -11,6 +11,7 @@ import {
   afterDecay,
   biasCorrection,
   blend,
+  blendSquares,
   checkNotNegative,
   checkRates,
   decayed,
@@ -180,7 +181,7 @@ export class NAdam extends Optimizer<NAdamSettings> {
     const { p, g } = afterDecay(x);
     const step = state.step!.add(1);
     const average = blend(state.exp_avg!, g, x.scalar((s) => 1 - s.betas[0]));
-    const squares = blend(state.exp_avg_sq!, g.square(), x.scalar((s) => 1 - s.betas[1]));
+    const squares = blendSquares(x, state.exp_avg_sq!, g, (s) => s.betas[1]);
     const rate = x.scalar((s) => s.momentumDecay * Math.log(0.96));
     const beta = x.scalar((s) => s.betas[0]);
     const mu = step.mul(rate).exp().mul(-0.5).add(1).mul(beta);
@@ -274,7 +275,7 @@ export class RAdam extends Optimizer<RAdamSettings> {
     const { p, g } = afterDecay(x);
     const step = state.step!.add(1);
     const average = blend(state.exp_avg!, g, x.scalar((s) => 1 - s.betas[0]));
-    const squares = blend(state.exp_avg_sq!, g.square(), x.scalar((s) => 1 - s.betas[1]));
+    const squares = blendSquares(x, state.exp_avg_sq!, g, (s) => s.betas[1]);
     const correction = biasCorrection(x, step, (s) => s.betas[1]);
     // Length of the average that the exponential one approximates, at the end and now.
     const limit = x.scalar((s) => 2 / (1 - s.betas[1]) - 1);

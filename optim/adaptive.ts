@@ -7,7 +7,15 @@ import {
   type StatePlan,
   type Updated,
 } from "./optimizer.ts";
-import { blend, checkNotNegative, checkRates, decayed, signed, withDefaults } from "./_rules.ts";
+import {
+  blend,
+  blendSquares,
+  checkNotNegative,
+  checkRates,
+  decayed,
+  signed,
+  withDefaults,
+} from "./_rules.ts";
 
 /** Settings of {@linkcode RMSprop}. */
 export interface RMSpropSettings {
@@ -89,12 +97,11 @@ export class RMSprop extends Optimizer<RMSpropSettings> {
   override rule(x: RuleInput<RMSpropSettings>): Updated {
     const { p, state } = x;
     const g = decayed(x, signed(x));
-    const share = x.scalar((s) => 1 - s.alpha);
     const kept: Record<string, Tensor> = { step: state.step!.add(1) };
-    kept.square_avg = blend(state.square_avg!, g.square(), share);
+    kept.square_avg = blendSquares(x, state.square_avg!, g, (s) => s.alpha);
     let variance = kept.square_avg;
     if (x.when((s) => s.centered)) {
-      kept.grad_avg = blend(state.grad_avg!, g, share);
+      kept.grad_avg = blend(state.grad_avg!, g, x.scalar((s) => 1 - s.alpha));
       variance = variance.sub(kept.grad_avg.square());
     }
     let direction = g.div(variance.sqrt().add(x.constant((s) => s.eps)));
@@ -265,16 +272,15 @@ export class Adadelta extends Optimizer<AdadeltaSettings> {
   override rule(x: RuleInput<AdadeltaSettings>): Updated {
     const { p, state } = x;
     const g = decayed(x, signed(x));
-    const share = x.scalar((s) => 1 - s.rho);
     const eps = x.constant((s) => s.eps);
-    const squares = blend(state.square_avg!, g.square(), share);
+    const squares = blendSquares(x, state.square_avg!, g, (s) => s.rho);
     const delta = state.acc_delta!.add(eps).sqrt().div(squares.add(eps).sqrt()).mul(g);
     return {
       p: p.sub(delta.mul(x.scalar((s) => s.lr))),
       state: {
         step: state.step!.add(1),
         square_avg: squares,
-        acc_delta: blend(state.acc_delta!, delta.square(), share),
+        acc_delta: blendSquares(x, state.acc_delta!, delta, (s) => s.rho),
       },
     };
   }

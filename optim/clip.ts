@@ -29,6 +29,10 @@ function packGradients(parameters: Iterable<Tensor>): Packed[] {
   });
 }
 
+function checkNormType(name: string, p: number): void {
+  if (!(p > 0)) throw rangeError(name, `normType ${p} is not above 0`);
+}
+
 function normOf(flat: Tensor, p: number): Tensor {
   if (p === Infinity) return flat.abs().amax();
   if (p === 2) return flat.square().sum().sqrt();
@@ -60,6 +64,7 @@ export function totalGradNorm(
   options: ClipGradNormOptions = {},
 ): Tensor | undefined {
   const { normType = 2 } = options;
+  checkNormType("totalGradNorm", normType);
   return noGrad(() => {
     const norms = packGradients(parameters).map(({ flat }) => normOf(flat, normType));
     return norms.length ? combined(norms, normType) : undefined;
@@ -97,6 +102,7 @@ export function clipGradNorm(
 ): Tensor | undefined {
   if (!(maxNorm >= 0)) throw rangeError("clipGradNorm", `maxNorm ${maxNorm} is not at least 0`);
   const { normType = 2 } = options;
+  checkNormType("clipGradNorm", normType);
   return noGrad(() => {
     const packed = packGradients(parameters);
     if (!packed.length) return undefined;

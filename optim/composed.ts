@@ -1,6 +1,11 @@
 /** Schedulers of schedulers, and the one that follows a metric. */
-import { rangeError, stateError } from "../ops/check.ts";
-import type { LRScheduler, ScheduledOptimizer, SchedulerState } from "./schedulers.ts";
+import { checkChoice, rangeError, stateError } from "../ops/check.ts";
+import {
+  type LRScheduler,
+  perGroup,
+  type ScheduledOptimizer,
+  type SchedulerState,
+} from "./schedulers.ts";
 
 /**
  * Schedulers that take turns, like `torch.optim.lr_scheduler.SequentialLR`.
@@ -153,8 +158,8 @@ export interface PlateauOptions {
   thresholdMode?: "rel" | "abs" | undefined;
   /** Steps after a reduction that are not counted. @default 0 */
   cooldown?: number | undefined;
-  /** Lowest learning rate. @default 0 */
-  minLr?: number | undefined;
+  /** Lowest learning rate, of all groups or of each. @default 0 */
+  minLr?: number | readonly number[] | undefined;
   /** Changes smaller than this are not made. @default 1e-8 */
   eps?: number | undefined;
 }
@@ -179,7 +184,8 @@ export interface PlateauOptions {
 export class ReduceLROnPlateau {
   readonly #optimizer: ScheduledOptimizer;
   readonly #options: { readonly [K in keyof PlateauOptions]-?: NonNullable<PlateauOptions[K]> };
-  #best: number;
+  /** Best metric so far; `undefined` before there is one. */
+  #best: number | undefined;
   #badEpochs = 0;
   #cooldown = 0;
   /** Number of steps so far. */
@@ -204,25 +210,31 @@ export class ReduceLROnPlateau {
       minLr: options.minLr ?? 0,
       eps: options.eps ?? 1e-8,
     };
+    checkChoice("ReduceLROnPlateau", "mode", this.#options.mode, ["min", "max"]);
+    checkChoice("ReduceLROnPlateau", "thresholdMode", this.#options.thresholdMode, ["rel", "abs"]);
     if (!(this.#options.factor < 1)) {
       throw rangeError("ReduceLROnPlateau", `factor ${this.#options.factor} is not below 1`);
     }
-    this.#best = this.#options.mode === "min" ? Infinity : -Infinity;
+    this.#lowest();
+  }
+
+  #lowest(): readonly number[] {
+    const { length } = this.#optimizer.paramGroups;
+    return perGroup("ReduceLROnPlateau", "lowest rates", this.#options.minLr, length);
   }
 
   #improves(value: number): boolean {
     const { mode, threshold, thresholdMode } = this.#options;
     const sign = mode === "min" ? -1 : 1;
-    const bar = thresholdMode === "rel"
-      ? this.#best * (1 + sign * threshold)
-      : this.#best + sign * threshold;
+    const best = this.#best ?? -sign * Infinity;
+    const bar = thresholdMode === "rel" ? best * (1 + sign * threshold) : best + sign * threshold;
     return mode === "min" ? value < bar : value > bar;
   }
 
   /** Takes the metric of one step. */
   step(metric: number): void {
     this.lastEpoch++;
-    const { cooldown, patience, factor, minLr, eps } = this.#options;
+    const { cooldown, patience, factor, eps } = this.#options;
     if (this.#improves(metric)) {
       this.#best = metric;
       this.#badEpochs = 0;
@@ -232,8 +244,9 @@ export class ReduceLROnPlateau {
       this.#badEpochs = 0;
     }
     if (this.#badEpochs <= patience) return;
-    for (const group of this.#optimizer.paramGroups) {
-      const lr = Math.max(group.lr * factor, minLr);
+    for (const [i, least] of this.#lowest().entries()) {
+      const group = this.#optimizer.paramGroups[i]!;
+      const lr = Math.max(group.lr * factor, least);
       if (group.lr - lr > eps) group.lr = lr;
     }
     this.#cooldown = cooldown;
@@ -258,7 +271,7 @@ export class ReduceLROnPlateau {
   /** Continues from a saved state. */
   loadStateDict(saved: SchedulerState): void {
     this.lastEpoch = saved.lastEpoch as number;
-    this.#best = saved.best as number;
+    this.#best = saved.best as number | undefined;
     this.#badEpochs = saved.badEpochs as number;
     this.#cooldown = saved.cooldown as number;
   }

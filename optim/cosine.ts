@@ -44,14 +44,15 @@ export class CosineAnnealingLR extends LRScheduler {
   /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     const at = this.lastEpoch, tMax = this.#tMax, low = this.#etaMin;
-    if (at === 0) return this.currentLrs();
+    const lrs = this.currentLrs();
+    if (at === 0) return lrs;
     if ((at - 1 - tMax) % (2 * tMax) === 0) {
       const rise = (1 - Math.cos(Math.PI / tMax)) / 2;
-      return this.currentLrs().map((lr, i) => lr + (this.baseLrs[i]! - low) * rise);
+      return this.baseLrs.map((base, i) => lrs[i]! + (base - low) * rise);
     }
     const factor = (1 + Math.cos(Math.PI * at / tMax)) /
       (1 + Math.cos(Math.PI * (at - 1) / tMax));
-    return this.currentLrs().map((lr) => factor * (lr - low) + low);
+    return this.baseLrs.map((_, i) => factor * (lrs[i]! - low) + low);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Schedules in cycles, with momentum against the learning rate. */
-import { rangeError, stateError } from "../ops/check.ts";
-import { checkPositive, LRScheduler, type ScheduledOptimizer } from "./schedulers.ts";
+import { checkChoice, rangeError, stateError } from "../ops/check.ts";
+import { checkPositive, LRScheduler, perGroup, type ScheduledOptimizer } from "./schedulers.ts";
 
 /** Settings whose momentum a schedule moves against the learning rate. */
 interface MomentumGroup {
@@ -13,14 +13,30 @@ function setMomentum(group: MomentumGroup, value: number): void {
   else group.momentum = value;
 }
 
-function checkMomentum(name: string, optimizer: ScheduledOptimizer): void {
-  const groups = optimizer.paramGroups as readonly MomentumGroup[];
-  if (groups.every((group) => group.betas || group.momentum !== undefined)) return;
-  throw stateError(
-    name,
-    "the optimizer has no momentum",
-    "pass { cycleMomentum: false }",
-  );
+/** A number for all groups, or one for each. */
+export type PerGroup = number | readonly number[];
+
+/** Momentum of the groups between a lowest and a highest value. */
+class MomentumRange {
+  readonly #groups: readonly MomentumGroup[];
+  readonly #base: readonly number[];
+  readonly #max: readonly number[];
+
+  constructor(name: string, optimizer: ScheduledOptimizer, base: PerGroup, max: PerGroup) {
+    this.#groups = optimizer.paramGroups as readonly MomentumGroup[];
+    if (!this.#groups.every((group) => group.betas || group.momentum !== undefined)) {
+      throw stateError(name, "the optimizer has no momentum", "pass { cycleMomentum: false }");
+    }
+    this.#base = perGroup(name, "base momenta", base, this.#groups.length);
+    this.#max = perGroup(name, "highest momenta", max, this.#groups.length);
+  }
+
+  /** Sets what `between` gives for the lowest and the highest value of each group. */
+  set(between: (base: number, max: number) => number): void {
+    for (const [i, base] of this.#base.entries()) {
+      setMomentum(this.#groups[i]!, between(base, this.#max[i]!));
+    }
+  }
 }
 
 /** Options of {@linkcode OneCycleLR}. */
@@ -38,9 +54,9 @@ export interface OneCycleLROptions {
   /** Whether momentum moves against the rate. @default true */
   cycleMomentum?: boolean | undefined;
   /** Lowest momentum. @default 0.85 */
-  baseMomentum?: number | undefined;
+  baseMomentum?: PerGroup | undefined;
   /** Highest momentum. @default 0.95 */
-  maxMomentum?: number | undefined;
+  maxMomentum?: PerGroup | undefined;
   /** Highest rate over the first. @default 25 */
   divFactor?: number | undefined;
   /** First rate over the last. @default 1e4 */
@@ -67,14 +83,9 @@ export class OneCycleLR extends LRScheduler {
   readonly #total: number;
   readonly #phases: readonly { readonly end: number; readonly from: Level; readonly to: Level }[];
   readonly #maxLrs: readonly number[];
-  readonly #options: {
-    readonly divFactor: number;
-    readonly finalDivFactor: number;
-    readonly baseMomentum: number;
-    readonly maxMomentum: number;
-  };
+  readonly #options: { readonly divFactor: number; readonly finalDivFactor: number };
   readonly #linear: boolean;
-  readonly #momentum: boolean;
+  readonly #momentum: MomentumRange | undefined;
 
   /**
    * Makes the scheduler and sets the first learning rate.
@@ -86,7 +97,7 @@ export class OneCycleLR extends LRScheduler {
    */
   constructor(
     optimizer: ScheduledOptimizer,
-    maxLr: number | readonly number[],
+    maxLr: PerGroup,
     options: OneCycleLROptions = {},
   ) {
     super(optimizer);
@@ -96,17 +107,16 @@ export class OneCycleLR extends LRScheduler {
     if (!(pctStart >= 0 && pctStart <= 1)) {
       throw rangeError("OneCycleLR", `pctStart ${pctStart} is not between 0 and 1`);
     }
-    const groups = optimizer.paramGroups.length;
-    this.#maxLrs = typeof maxLr === "number" ? new Array<number>(groups).fill(maxLr) : maxLr;
-    this.#linear = options.annealStrategy === "linear";
-    this.#momentum = options.cycleMomentum ?? true;
-    if (this.#momentum) checkMomentum("OneCycleLR", optimizer);
-    this.#options = {
-      divFactor: options.divFactor ?? 25,
-      finalDivFactor: options.finalDivFactor ?? 1e4,
-      baseMomentum: options.baseMomentum ?? 0.85,
-      maxMomentum: options.maxMomentum ?? 0.95,
-    };
+    this.#maxLrs = perGroup("OneCycleLR", "highest rates", maxLr, this.baseLrs.length);
+    const { annealStrategy = "cos" } = options;
+    checkChoice("OneCycleLR", "annealStrategy", annealStrategy, ["cos", "linear"]);
+    this.#linear = annealStrategy === "linear";
+    const { baseMomentum = 0.85, maxMomentum = 0.95 } = options;
+    this.#momentum = options.cycleMomentum ?? true
+      ? new MomentumRange("OneCycleLR", optimizer, baseMomentum, maxMomentum)
+      : undefined;
+    const { divFactor = 25, finalDivFactor = 1e4 } = options;
+    this.#options = { divFactor, finalDivFactor };
     const peak = pctStart * this.#total - 1;
     this.#phases = options.threePhase
       ? [
@@ -127,10 +137,6 @@ export class OneCycleLR extends LRScheduler {
     return level === "first" ? maxLr / divFactor : maxLr / divFactor / finalDivFactor;
   }
 
-  #momentumAt(level: Level): number {
-    return level === "max" ? this.#options.baseMomentum : this.#options.maxMomentum;
-  }
-
   /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
     const at = this.lastEpoch;
@@ -148,10 +154,10 @@ export class OneCycleLR extends LRScheduler {
       this.#linear
         ? from + (to - from) * share
         : to + (from - to) / 2 * (1 + Math.cos(Math.PI * share));
-    if (this.#momentum) {
-      const value = between(this.#momentumAt(phase.from), this.#momentumAt(phase.to));
-      for (const group of this.optimizer.paramGroups) setMomentum(group as MomentumGroup, value);
-    }
+    this.#momentum?.set((base, max) => {
+      const momentumAt = (level: Level) => level === "max" ? base : max;
+      return between(momentumAt(phase.from), momentumAt(phase.to));
+    });
     return this.#maxLrs.map((max) =>
       between(this.#level(phase.from, max), this.#level(phase.to, max))
     );
@@ -177,54 +183,57 @@ export interface CyclicLROptions {
   /** Whether momentum moves against the rate. @default true */
   cycleMomentum?: boolean | undefined;
   /** Lowest momentum. @default 0.8 */
-  baseMomentum?: number | undefined;
+  baseMomentum?: PerGroup | undefined;
   /** Highest momentum. @default 0.9 */
-  maxMomentum?: number | undefined;
+  maxMomentum?: PerGroup | undefined;
 }
 
 /** Rises and falls without end (Smith 2017), like `torch.optim.lr_scheduler.CyclicLR`. */
 export class CyclicLR extends LRScheduler {
-  readonly #baseLr: number;
-  readonly #maxLr: number;
+  readonly #lowest: readonly number[];
+  readonly #highest: readonly number[];
   readonly #up: number;
   readonly #total: number;
   readonly #scale: (cycle: number, step: number) => number;
-  readonly #momentum: readonly [number, number] | undefined;
+  readonly #momentum: MomentumRange | undefined;
 
   /**
    * Makes the scheduler and sets the first learning rate.
    *
    * @param optimizer The optimizer.
-   * @param baseLr Lowest learning rate.
-   * @param maxLr Highest learning rate.
+   * @param baseLr Lowest learning rate, or one per group.
+   * @param maxLr Highest learning rate, or one per group.
    * @param options Number of steps, height.
    * @throws {RangeError} If a number of steps is not positive.
    */
   constructor(
     optimizer: ScheduledOptimizer,
-    baseLr: number,
-    maxLr: number,
+    baseLr: PerGroup,
+    maxLr: PerGroup,
     options: CyclicLROptions = {},
   ) {
-    for (const group of optimizer.paramGroups) group.lr = baseLr;
+    const groups = optimizer.paramGroups;
+    const lowest = perGroup("CyclicLR", "lowest rates", baseLr, groups.length);
+    for (const [i, group] of groups.entries()) group.lr = lowest[i]!;
     super(optimizer);
+    this.#lowest = lowest;
+    this.#highest = perGroup("CyclicLR", "highest rates", maxLr, groups.length);
     const { stepSizeUp = 2000, stepSizeDown = stepSizeUp, gamma = 1, scaleFn } = options;
     checkPositive("CyclicLR", "stepSizeUp", stepSizeUp);
     checkPositive("CyclicLR", "stepSizeDown", stepSizeDown);
-    this.#baseLr = baseLr;
-    this.#maxLr = maxLr;
     this.#up = stepSizeUp;
     this.#total = stepSizeUp + stepSizeDown;
-    const { mode } = options;
+    const { mode = "triangular" } = options;
+    checkChoice("CyclicLR", "mode", mode, ["triangular", "triangular2", "expRange"]);
     if (scaleFn) {
       const byStep = options.scaleMode === "iterations";
       this.#scale = (cycle, step) => scaleFn(byStep ? step : cycle);
     } else if (mode === "triangular2") this.#scale = (cycle) => 0.5 ** (cycle - 1);
     else if (mode === "expRange") this.#scale = (_, step) => gamma ** step;
     else this.#scale = () => 1;
+    const { baseMomentum = 0.8, maxMomentum = 0.9 } = options;
     if (options.cycleMomentum ?? true) {
-      checkMomentum("CyclicLR", optimizer);
-      this.#momentum = [options.baseMomentum ?? 0.8, options.maxMomentum ?? 0.9];
+      this.#momentum = new MomentumRange("CyclicLR", optimizer, baseMomentum, maxMomentum);
     }
     this.step();
   }
@@ -235,11 +244,7 @@ export class CyclicLR extends LRScheduler {
     const cycle = Math.floor(1 + at / this.#total);
     const x = 1 + at / this.#total - cycle;
     const height = (x <= ratio ? x / ratio : (x - 1) / (ratio - 1)) * this.#scale(cycle, at);
-    if (this.#momentum) {
-      const [low, high] = this.#momentum;
-      const value = high - (high - low) * height;
-      for (const group of this.optimizer.paramGroups) setMomentum(group as MomentumGroup, value);
-    }
-    return this.baseLrs.map(() => this.#baseLr + (this.#maxLr - this.#baseLr) * height);
+    this.#momentum?.set((base, max) => max - (max - base) * height);
+    return this.#lowest.map((low, i) => low + (this.#highest[i]! - low) * height);
   }
 }

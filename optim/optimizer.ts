@@ -1,5 +1,5 @@
 import { noGrad, type Tensor } from "../ops/mod.ts";
-import { rangeError, stateError } from "../ops/check.ts";
+import { rangeError, ShapeError, shapeText, stateError } from "../ops/check.ts";
 import { compile } from "../ops/compiled.ts";
 import { HostScalars } from "../ops/host_scalar.ts";
 import { guarded } from "../ops/guard.ts";
@@ -147,6 +147,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
   /** Updates all parameters that have a gradient. */
   step(): void {
     for (const hook of this.#before) hook(this as never);
+    guarded(() => this.paramGroups.length);
     noGrad(() => {
       for (const [i, group] of this.paramGroups.entries()) {
         for (const bucket of this.#buckets[i]!) {
@@ -214,6 +215,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
    *
    * @param saved What `stateDict()` gave, also PyTorch's.
    * @throws {Error} If the number of groups or of their parameters differs.
+   * @throws {ShapeError} If state does not have the shape of its parameter.
    */
   loadStateDict(saved: OptimizerState): void {
     const count = saved.param_groups.length;
@@ -231,10 +233,25 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
           `group ${i} was saved with ${positions.length} parameters, the optimizer has ${group.params.length}`,
         );
       }
+      this.#checkShapes(i, group, saved);
     }
     noGrad(() => {
       for (const [i, group] of this.paramGroups.entries()) this.#restoreGroup(i, group, saved);
     });
+  }
+
+  #checkShapes(i: number, group: ParameterGroup<S>, saved: OptimizerState): void {
+    const { params, ...settings } = saved.param_groups[i]!;
+    const { arrays } = this.keeps({ ...group, ...scriptSettings(settings) });
+    for (const [k, p] of group.params.entries()) {
+      const state = saved.state[(params as readonly number[])[k]!];
+      for (const name of Object.keys(arrays ?? {})) {
+        const given = state?.[name];
+        if (!given || shapeText(given.shape) === shapeText(p.shape)) continue;
+        const shapes = { parameter: p.shape, given: given.shape };
+        throw new ShapeError("loadStateDict", `"${name}" does not fit its parameter`, shapes);
+      }
+    }
   }
 
   #restoreGroup(i: number, group: ParameterGroup<S>, saved: OptimizerState): void {

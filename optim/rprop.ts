@@ -72,8 +72,8 @@ export class Rprop extends Optimizer<RpropSettings> {
   }
 
   /** What is kept for each parameter. */
-  override keeps({ lr }: Readonly<RpropSettings>): StatePlan {
-    return { counters: { step: 0 }, arrays: { prev: 0, step_size: lr } };
+  override keeps(_group: Readonly<RpropSettings>): StatePlan {
+    return { counters: { step: 0 }, arrays: { prev: 0, step_size: 0 } };
   }
 
   /** The update rule. */
@@ -87,7 +87,8 @@ export class Rprop extends Optimizer<RpropSettings> {
       x.constant((s) => s.etas[0]),
       where(agreement.gt(0), x.scalar((s) => s.etas[1]), 1),
     );
-    const size = state.step_size!.mul(factor)
+    const before = where(state.step!.eq(0), x.scalar((s) => s.lr), state.step_size!);
+    const size = before.mul(factor)
       .clamp(x.constant((s) => s.stepSizes[0]), x.constant((s) => s.stepSizes[1]));
     const kept = where(turned, 0, g);
     return {
@@ -162,8 +163,8 @@ export class ASGD extends Optimizer<ASGDSettings> {
   }
 
   /** What is kept for each parameter. */
-  override keeps({ lr }: Readonly<ASGDSettings>): StatePlan {
-    return { counters: { step: 0, eta: lr, mu: 1 }, arrays: { ax: 0 } };
+  override keeps(_group: Readonly<ASGDSettings>): StatePlan {
+    return { counters: { step: 0, eta: 0, mu: 1 }, arrays: { ax: 0 } };
   }
 
   /** The update rule. */
@@ -171,7 +172,8 @@ export class ASGD extends Optimizer<ASGDSettings> {
     const { state } = x;
     const g = decayed(x, signed(x));
     const step = state.step!.add(1);
-    const eta = state.eta!, mu = state.mu!;
+    const mu = state.mu!;
+    const eta = where(state.step!.eq(0), x.scalar((s) => s.lr), state.eta!);
     const shrink = eta.mul(x.scalar((s) => s.lambd)).neg().add(1);
     const p = x.p.mul(shrink).sub(g.mul(eta));
     const growth = step.mul(x.scalar((s) => s.lambd * s.lr)).add(1);

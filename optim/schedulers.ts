@@ -51,15 +51,19 @@ export abstract class LRScheduler {
 
   /** Starts over at step 0 from the first learning rates; for schedulers in sequence. */
   restart(): void {
-    for (const [i, group] of this.optimizer.paramGroups.entries()) group.lr = this.baseLrs[i]!;
+    this.#set(this.baseLrs);
     this.lastEpoch = 0;
     this.#apply();
   }
 
   #apply(): void {
-    const lrs = this.getLr();
-    for (const [i, group] of this.optimizer.paramGroups.entries()) group.lr = lrs[i]!;
-    this.#lastLrs = lrs;
+    this.#lastLrs = this.getLr();
+    this.#set(this.#lastLrs);
+  }
+
+  /** Groups that the optimizer got after the scheduler was made may have none here: they keep theirs. */
+  #set(lrs: readonly number[]): void {
+    for (const [i, lr] of lrs.entries()) this.optimizer.paramGroups[i]!.lr = lr;
   }
 
   /** Learning rates in the groups now. */
@@ -94,16 +98,22 @@ export abstract class LRScheduler {
 /** A function of the step, or one for each group. */
 export type LrFunction = ((epoch: number) => number) | readonly ((epoch: number) => number)[];
 
-function perGroup(
+/** One value for each of `count` groups. @throws {Error} If a list has another length. */
+export function perGroup<T extends number | ((epoch: number) => number)>(
   name: string,
-  functions: LrFunction,
+  what: string,
+  given: T | readonly T[],
   count: number,
-): readonly ((epoch: number) => number)[] {
-  if (typeof functions === "function") return Array.from({ length: count }, () => functions);
-  if (functions.length !== count) {
-    throw stateError(name, `${functions.length} functions were given for ${count} groups`);
+): readonly T[] {
+  if (!isList(given)) return Array.from({ length: count }, () => given);
+  if (given.length !== count) {
+    throw stateError(name, `${given.length} ${what} were given for ${count} groups`);
   }
-  return functions;
+  return given;
+}
+
+function isList<T>(given: T | readonly T[]): given is readonly T[] {
+  return Array.isArray(given);
 }
 
 /**
@@ -132,7 +142,7 @@ export class LambdaLR extends LRScheduler {
    */
   constructor(optimizer: ScheduledOptimizer, lrLambda: LrFunction) {
     super(optimizer);
-    this.#functions = perGroup("LambdaLR", lrLambda, this.baseLrs.length);
+    this.#functions = perGroup("LambdaLR", "functions", lrLambda, this.baseLrs.length);
     this.step();
   }
 
@@ -154,14 +164,15 @@ export class MultiplicativeLR extends LRScheduler {
    */
   constructor(optimizer: ScheduledOptimizer, lrLambda: LrFunction) {
     super(optimizer);
-    this.#functions = perGroup("MultiplicativeLR", lrLambda, this.baseLrs.length);
+    this.#functions = perGroup("MultiplicativeLR", "functions", lrLambda, this.baseLrs.length);
     this.step();
   }
 
   /** Learning rates of the groups at `lastEpoch`. */
   override getLr(): number[] {
-    if (this.lastEpoch === 0) return this.currentLrs();
-    return this.currentLrs().map((lr, i) => lr * this.#functions[i]!(this.lastEpoch));
+    const lrs = this.currentLrs();
+    if (this.lastEpoch === 0) return lrs;
+    return this.#functions.map((factor, i) => lrs[i]! * factor(this.lastEpoch));
   }
 }
 

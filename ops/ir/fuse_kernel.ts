@@ -103,8 +103,8 @@ export function inlineInput(
 
 /**
  * Inverse of an index that walks some axes like a permuted row-major array: coordinates of those axes
- * for a flat position, in terms of `flat`. `undefined` where the index is not of that form. `size` is
- * the number of positions.
+ * for a flat position, in terms of `flat`. `undefined` where the index is not of that form, or where
+ * there are no positions. `size` is their number.
  */
 export function invertIndex(
   index: Expr,
@@ -112,7 +112,7 @@ export function invertIndex(
   flat: Expr,
 ): { coordinates: (Expr | undefined)[]; size: number } | undefined {
   const linear: Linear = linearOf(index);
-  if (linear.constant !== 0) return undefined;
+  if (linear.constant !== 0 || shape.includes(0)) return undefined;
   const coordinates: (Expr | undefined)[] = shape.map((size) => size === 1 ? int(0) : undefined);
   const terms = [...linear.terms].sort((a, b) => a.coefficient - b.coefficient);
   let stride = 1;

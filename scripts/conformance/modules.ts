@@ -29,6 +29,9 @@ const CONSTRUCTORS: Record<string, string> = {
   AvgPool1d: "kernel_size | stride padding ceil_mode count_include_pad",
   AvgPool2d: "kernel_size | stride padding ceil_mode count_include_pad divisor_override",
   AvgPool3d: "kernel_size | stride padding ceil_mode count_include_pad divisor_override",
+  LPPool1d: "norm_type kernel_size | stride ceil_mode",
+  LPPool2d: "norm_type kernel_size | stride ceil_mode",
+  LPPool3d: "norm_type kernel_size | stride ceil_mode",
   MaxPool1d: "kernel_size | stride padding dilation return_indices ceil_mode",
   MaxPool2d: "kernel_size | stride padding dilation return_indices ceil_mode",
   MaxPool3d: "kernel_size | stride padding dilation return_indices ceil_mode",
@@ -53,7 +56,9 @@ const CONSTRUCTORS: Record<string, string> = {
     "in_channels out_channels kernel_size | stride padding output_padding groups bias dilation",
   ConvTranspose3d:
     "in_channels out_channels kernel_size | stride padding output_padding groups bias dilation",
-  Embedding: "num_embeddings embedding_dim | padding_idx max_norm norm_type",
+  Embedding: "num_embeddings embedding_dim | padding_idx max_norm norm_type scale_grad_by_freq",
+  EmbeddingBag:
+    "num_embeddings embedding_dim | max_norm norm_type scale_grad_by_freq mode _ _ include_last_offset padding_idx",
   CELU: "| alpha",
   ELU: "| alpha",
   GELU: "| approximate",
@@ -129,6 +134,7 @@ const CONSTRUCTORS: Record<string, string> = {
 /** Parameters of `forward` in PyTorch's order, where some go into the options here. */
 const FORWARDS: Record<string, string> = {
   Linear: "input |",
+  EmbeddingBag: "input | offsets per_sample_weights",
   MultiheadAttention:
     "query key value | key_padding_mask need_weights attn_mask average_attn_weights is_causal",
   TransformerEncoderLayer: "src | src_mask src_key_padding_mask is_causal",

@@ -30,6 +30,19 @@ test("compile() gives what the function gives", async () => {
   assertEquals(await compile(f)(x).item(), await f(x).item());
 });
 
+test("compile() differentiates products over an empty batch", async () => {
+  const w = ones([3, 4], { requiresGrad: true });
+  const step = compile((x: Tensor) => {
+    w.grad = undefined;
+    const y = x.matmul(w).add(1);
+    y.sum().backward();
+    return { y, gradient: w.grad! };
+  });
+  const { y, gradient } = step(zeros([2, 0, 3]));
+  assertEquals(y.shape, [2, 0, 4]);
+  assertEquals(await gradient.abs().sum().item(), 0);
+});
+
 test("compile() throws when a traced value is read", () => {
   const f = compile((x: Tensor) => {
     x.dataSync();

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   compile,
+  DtypeError,
   manualSeed,
   nn,
   noGrad,
@@ -45,6 +46,26 @@ Deno.test("layers refuse settings that are not allowed, with the numbers", () =>
       () => new nn.LSTM(2, 2, { projSize: 2 }),
       "LSTM: projSize 2 is not below hiddenSize 2",
     ],
+    [
+      () => new nn.ConvTranspose1d(1, 1, 2, { outputPadding: 1 }).forward(zeros([1, 4])),
+      "convTranspose1d: outputPadding 1 is not below stride or dilation: limit 1",
+    ],
+    [
+      () => new nn.Upsample({ size: 2, mode: "cubic" as "bicubic" }).forward(zeros([1, 1, 2])),
+      'interpolate: mode "cubic" is not one of nearest, nearest-exact, linear, bilinear, trilinear, bicubic, area',
+    ],
+    [
+      () => new nn.GELU({ approximate: "erf" as "none" }).forward(zeros([1])),
+      'gelu: approximate "erf" is not one of none, tanh',
+    ],
+    [
+      () => nn.functional.pad(zeros([1, 2]), [1, 0], { mode: "edge" as "reflect" }),
+      'pad: mode "edge" is not one of constant, reflect, replicate, circular',
+    ],
+    [
+      () => nn.init.kaimingNormal_(zeros([2, 2]), { nonlinearity: "gelu" as "relu" }),
+      'calculateGain: nonlinearity "gelu" is not one of linear, conv1d, conv2d, conv3d, sigmoid, tanh, relu, leakyRelu, selu',
+    ],
     [() => new nn.ZeroPad2d([1, 2]), "ZeroPad2d: padding needs 4 widths, not 2"],
     [() => new nn.RotaryEmbedding(3), "RotaryEmbedding: dim 3 is odd"],
     [
@@ -81,6 +102,39 @@ Deno.test("layers refuse inputs that do not fit, with the shapes", () => {
         ),
       "MultiheadAttention: attnMask does not fit: attnMask [2, 2], expected [3, 3]",
     ],
+    [
+      () =>
+        new nn.MultiheadAttention(4, 2).forward(
+          zeros([3, 2, 4]),
+          zeros([5, 2, 4]),
+          zeros([6, 2, 4]),
+        ),
+      "MultiheadAttention: batches, or keys and values, differ in number: query [3, 2, 4], key [5, 2, 4], value [6, 2, 4]",
+    ],
+    [
+      () => nn.Embedding.fromPretrained(zeros([3])),
+      "Embedding.fromPretrained: table needs 2 dimensions: table [3]",
+    ],
+    [
+      () => new nn.GroupNorm(1, 2).forward(zeros([2])),
+      "groupNorm: input needs at least 2 dimensions: input [2]",
+    ],
+    [
+      () => new nn.Bilinear(2, 3, 1).forward(zeros([4, 2]), zeros([1, 3])),
+      "bilinear: sizes before the features do not agree: input1 [4, 2], input2 [1, 3], weight [1, 2, 3]",
+    ],
+    [
+      () => new nn.KLDivLoss().forward(zeros([2, 3]), zeros([2, 4])),
+      "klDiv: sizes 3 and 4 do not broadcast: input [2, 3], target [2, 4]",
+    ],
+    [
+      () => new nn.CosineEmbeddingLoss().forward(zeros([2, 3]), zeros([2, 3]), ones([2, 1])),
+      "cosineEmbeddingLoss: expects [N, D], [N, D] and [N], or one of each: input [2, 3], other [2, 3], target [2, 1]",
+    ],
+    [
+      () => new nn.TripletMarginLoss().forward(zeros([2, 3]), zeros([2, 3]), zeros([3, 3])),
+      "tripletMarginLoss: sizes 2 and 3 do not broadcast: anchor [2, 3], positive [2, 3], negative [3, 3]",
+    ],
   ];
   for (const [run, message] of cases) assertThrows(run, ShapeError, message);
   assertThrows(
@@ -93,6 +147,39 @@ Deno.test("layers refuse inputs that do not fit, with the shapes", () => {
     RangeError,
     "SinusoidalPositionalEncoding: positions 0 to 4 are not below 4",
   );
+});
+
+Deno.test("layers refuse dtypes that do not fit", () => {
+  const x = zeros([3, 1, 4]), flags = zeros([1, 3], { dtype: "int32" });
+  const attention = new nn.MultiheadAttention(4, 2);
+  const cases: [() => unknown, string][] = [
+    [
+      () => new nn.GRU(4, 4).forward(x, zeros([1, 1, 4], { dtype: "bool" })),
+      "GRU: dtypes float32 and bool differ (convert one with to())",
+    ],
+    [
+      () => attention.forward(x, x, x, { keyPaddingMask: flags }),
+      "MultiheadAttention: keyPaddingMask has dtype int32, expects bool or a float",
+    ],
+    [
+      () => nn.functional.scaledDotProductAttention(x, x, x, { attnMask: flags }),
+      "scaledDotProductAttention: attnMask has dtype int32, expects bool or a float",
+    ],
+  ];
+  for (const [run, message] of cases) assertThrows(run, DtypeError, message);
+});
+
+Deno.test("layers refuse to store a dtype that the device has not", () => {
+  const cases: [() => unknown, string][] = [
+    [() => new nn.Linear(2, 2).to("float16"), "to: device cpu does not store float16"],
+    [() => zeros([2], { dtype: "float16" }), "tensor: device cpu does not store float16"],
+    [() => rand([2], { dtype: "float16" }), "random: device cpu does not store float16"],
+    [
+      () => compile((x: Tensor) => x.to("float16"))(ones([2])),
+      "to: device cpu does not store float16",
+    ],
+  ];
+  for (const [run, message] of cases) assertThrows(run, DtypeError, message);
 });
 
 Deno.test("layers start with PyTorch's distributions", async () => {
@@ -119,6 +206,8 @@ Deno.test("nn.init writes the distributions it is named for", async () => {
   const gram = await w.matmul(w.transpose(0, 1)).sub(nn.init.eye_(zeros([64, 64]))).abs().amax()
     .item();
   assert(gram < 1e-5);
+  const grouped = nn.init.dirac_(zeros([4, 2, 1]), 2);
+  assertEquals([...await grouped.data()], [1, 0, 0, 1, 1, 0, 0, 1]);
   nn.init.truncNormal_(w, { std: 0.5, low: -1, high: 1 });
   assert((await w.abs().amax().item()) <= 1);
 });
@@ -129,6 +218,47 @@ Deno.test("BatchNorm counts batches without a kernel, also compiled", async () =
   for (let i = 0; i < 3; i++) f(rand([4, 2]));
   norm.forward(rand([4, 2]));
   assertEquals(await norm.stateDict().num_batches_tracked!.item(), 4);
+});
+
+Deno.test("BatchNorm leaves its running statistics alone at an empty batch", async () => {
+  for (const momentum of [0.1, null]) {
+    const norm = new nn.BatchNorm1d(2, { momentum });
+    assertEquals(norm.forward(zeros([0, 2, 3])).shape, [0, 2, 3]);
+    assertEquals([...await norm.runningMean!.data()], [0, 0]);
+    assertEquals([...await norm.runningVar!.data()], [1, 1]);
+  }
+});
+
+Deno.test("AdaptiveAvgPool2d repeats elements where every size is a multiple of the input's", async () => {
+  const y = new nn.AdaptiveAvgPool2d([2, 4]).forward(tensor([[[1, 2]]]));
+  assertEquals(y.shape, [1, 2, 4]);
+  assertEquals([...await y.data()], [1, 1, 2, 2, 1, 1, 2, 2]);
+});
+
+Deno.test("MultiheadAttention with isCausal sees the appended keys from all positions", async () => {
+  manualSeed(4);
+  const layer = new nn.MultiheadAttention(4, 2, { addBiasKv: true, addZeroAttn: true });
+  const x = rand([3, 1, 4]);
+  const attnMask = tensor([[0, 1, 1], [0, 0, 1], [0, 0, 0]]).to("bool");
+  const [y, weights] = layer.forward(x, x, x, { attnMask });
+  const [causal, causalWeights] = layer.forward(x, x, x, { isCausal: true });
+  const [fused] = layer.forward(x, x, x, { isCausal: true, needWeights: false });
+  assertEquals(await causalWeights!.sub(weights!).abs().amax().item(), 0);
+  assertEquals(await causal.sub(y).abs().amax().item(), 0);
+  assert(await fused.sub(y).abs().amax().item() < 1e-6);
+});
+
+Deno.test("LPPool1d scales up windows that are cut off, as PyTorch does", async () => {
+  const y = new nn.LPPool1d(1, 2, { ceilMode: true }).forward(tensor([[1, 2, 3]]));
+  assertEquals([...await y.data()], [3, 6]);
+});
+
+Deno.test("MultiMarginLoss counts nothing for the own class, with any margin", async () => {
+  const scores = tensor([[0.5, 0, 2]]), target = tensor([0], { dtype: "int32" });
+  for (const [margin, wanted] of [[1, 3], [-1, 0.5]] as const) {
+    const loss = new nn.MultiMarginLoss({ margin }).forward(scores, target);
+    assert(Math.abs(await loss.item() - wanted / 3) < 1e-6);
+  }
 });
 
 Deno.test("LSTM with lengths equals each sequence by itself", async () => {
@@ -182,6 +312,32 @@ Deno.test("RotaryEmbedding with an offset continues the sequence", async () => {
   assert(await norms.abs().amax().item() < 1e-5);
 });
 
+Deno.test("EmbeddingBag reduces bags, without padding and with empty ones", async () => {
+  const table = tensor([[1, 2], [3, 4], [50, 60]]);
+  const x = tensor([0, 1, 2, 1], { dtype: "int32" });
+  const offsets = tensor([0, 3, 4], { dtype: "int32" });
+  const cases: ["sum" | "mean" | "max", number[]][] = [
+    ["sum", [4, 6, 3, 4, 0, 0]],
+    ["mean", [2, 3, 3, 4, 0, 0]],
+    ["max", [3, 4, 3, 4, 0, 0]],
+  ];
+  for (const [mode, wanted] of cases) {
+    const layer = nn.EmbeddingBag.fromPretrained(table, { mode, paddingIdx: 2 });
+    assertEquals([...await layer.forward(x, { offsets }).data()], wanted);
+  }
+  assertThrows(
+    () => new nn.EmbeddingBag(3, 2).forward(x),
+    ShapeError,
+    "EmbeddingBag: expects [B, L], or [N] and offsets [B]: input [4], offsets none",
+  );
+});
+
+Deno.test("Embedding divides gradients by frequency where it is told to", async () => {
+  const layer = new nn.Embedding(3, 1, { scaleGradByFreq: true });
+  layer.forward(tensor([0, 0, 2], { dtype: "int32" })).sum().backward();
+  assertEquals([...await layer.weight.grad!.data()], [1, 0, 1]);
+});
+
 Deno.test("Embedding shortens rows that are used and longer than maxNorm", async () => {
   const layer = new nn.Embedding(3, 2, { maxNorm: 1 });
   noGrad(() => layer.weight.copy_(tensor([[3, 4], [3, 4], [0.1, 0]])));
@@ -203,4 +359,7 @@ Deno.test("Dropout2d drops whole channels", async () => {
   const sums = await y.sum([2, 3]).data();
   assert(sums.every((s) => s === 0 || s === 18));
   assert(sums.includes(0) && sums.includes(18));
+  const rows = await new nn.Dropout2d(0.5).forward(ones([2, 16, 3])).sum(2).data();
+  assert(rows.every((s) => s === 0 || s === 6));
+  assert([0, 16].every((at) => new Set(rows.slice(at, at + 16)).size === 2));
 });

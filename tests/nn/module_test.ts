@@ -128,11 +128,21 @@ Deno.test("Module.toDevice() moves in place and keeps handles", async () => {
   assertEquals([weight.device, await weight.data()], ["reference", values]);
 });
 
-Deno.test("Module.apply() visits children first", () => {
+Deno.test("Module.apply() visits children first, in their order", () => {
   const order: string[] = [];
-  const net = new nn.Sequential(new nn.Linear(1, 1), new nn.Sequential(new nn.ReLU()));
+  const inner = new nn.Sequential(new nn.ReLU(), new nn.Tanh());
+  const net = new nn.Sequential(new nn.Linear(1, 1), inner, new nn.Sigmoid());
   net.apply((module) => order.push(module.constructor.name));
-  assertEquals(order, ["ReLU", "Sequential", "Linear", "Sequential"]);
+  assertEquals(order, ["Linear", "ReLU", "Tanh", "Sequential", "Sigmoid", "Sequential"]);
+});
+
+Deno.test("a gradient of another shape is refused", () => {
+  const w = zeros([2], { requiresGrad: true });
+  assertThrows(
+    () => w.grad = zeros([3]),
+    ShapeError,
+    "grad: the gradient has another shape: tensor [2], gradient [3]",
+  );
 });
 
 Deno.test("Module.requiresGrad_() freezes parameters", () => {

@@ -12,6 +12,7 @@ import {
   conv1d,
   conv2d,
   convTranspose2d,
+  convTranspose3d,
   crossEntropy,
   cummax,
   cumprod,
@@ -136,6 +137,12 @@ const PRODUCTS: readonly Sample[] = [
     "convolution",
     [[1, 2, 3, 3], [2, 3, 2, 2]],
     ([x, w]) => convTranspose2d(x!, w!, { stride: 2, padding: 1 }),
+  ),
+  sample(
+    "convTranspose3d",
+    "convolution",
+    [[1, 2, 2, 2, 3], [2, 1, 2, 1, 2]],
+    ([x, w]) => convTranspose3d(x!, w!, { stride: [2, 1, 2], padding: [0, 0, 1] }),
   ),
 ];
 

@@ -154,6 +154,19 @@ const CASES: readonly (readonly [call: () => unknown, message: string])[] = [
   ],
   [() => T.interpolate(ones([1, 1, 2])), "interpolate: give either size or scaleFactor"],
   [
+    () => T.interpolate(ones([1, 1, 1, 4]), { scaleFactor: 0.5 }),
+    "interpolate: sizes [0, 2] are not all at least 1: input [1, 1, 1, 4]",
+  ],
+  [
+    () => T.convTranspose1d(ones([1, 1, 2]), ones([1, 1, 1]), { padding: 2 }),
+    "convTranspose1d: the padding leaves nothing of the result: input [1, 1, 2], weight [1, 1, 1]",
+  ],
+  [
+    () => T.multiMarginLoss(ones([1, 2]), T.tensor([0], { dtype: "int32" }), { p: 3 }),
+    "multiMarginLoss: p 3 is neither 1 nor 2",
+  ],
+  [() => T.lpPool1d(ones([1, 2]), 0, 2), "lpPool1d: normType 0 is not above 0"],
+  [
     () => T.pad(ones([1, 2]), [2, 0], { mode: "reflect" }),
     "pad: amounts 2 and 0 do not fit size 2: input [1, 2], padding [2, 0]",
   ],

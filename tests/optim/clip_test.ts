@@ -94,3 +94,10 @@ Deno.test("EMA warms up, also within a compiled step", async () => {
   assertAlmostEquals(await ema.stateDict().weight!.item(), expected, 1e-5);
   assert(await layer.weight.item() === -2);
 });
+
+Deno.test("clipGradNorm() refuses what is no norm", () => {
+  for (const normType of [0, -Infinity, NaN]) {
+    const message = `clipGradNorm: normType ${normType} is not above 0`;
+    assertThrows(() => optim.clipGradNorm([], 1, { normType }), RangeError, message);
+  }
+});

@@ -165,6 +165,19 @@ Deno.test("Optimizer traces anew when a setting turns a branch", async () => {
   assertEquals(await w.item(), 1);
 });
 
+Deno.test("Optimizer traces anew when a group is added", async () => {
+  const [a, b] = [0, 1].map(() => tensor([0], { requiresGrad: true })) as [Tensor, Tensor];
+  const optimizer = new optim.SGD([a], { lr: 1 });
+  const step = compile(() => {
+    for (const p of [a, b]) p.grad = ones([1]);
+    optimizer.step();
+  });
+  step();
+  optimizer.addParamGroup({ params: [b], lr: 0.5 });
+  step();
+  assertEquals([await a.item(), await b.item()], [-2, -0.5]);
+});
+
 Deno.test("Optimizer has groups with settings of their own", async () => {
   const a = tensor([1], { requiresGrad: true }), b = tensor([1], { requiresGrad: true });
   const optimizer = new optim.SGD([{ params: [a], lr: 0.5 }, { params: [b] }], { lr: 0.25 });
@@ -185,6 +198,59 @@ Deno.test("Optimizer.stateDict() has PyTorch's form", () => {
   assertEquals(param_groups[0]!.params, [0]);
 });
 
+Deno.test("Optimizer.stateDict() has PyTorch's names of choices, and takes them", () => {
+  const muon = new optim.Muon([ones([2, 2], { requiresGrad: true })], {
+    adjustLrFn: "matchRmsAdamw",
+  });
+  const saved = muon.stateDict();
+  assertEquals(saved.param_groups[0]!.adjust_lr_fn, "match_rms_adamw");
+  const resumed = new optim.Muon([ones([2, 2], { requiresGrad: true })]);
+  resumed.loadStateDict(saved);
+  assertEquals(resumed.paramGroups[0]!.adjustLrFn, "matchRmsAdamw");
+  const lbfgs = new optim.LBFGS([ones([2], { requiresGrad: true })], {
+    lineSearchFn: "strongWolfe",
+  });
+  assertEquals(lbfgs.stateDict().param_groups[0]!.line_search_fn, "strong_wolfe");
+});
+
+Deno.test("Adam with decoupledWeightDecay is AdamW", async () => {
+  const [a, b] = [0, 1].map(() => tensor([1, -2], { requiresGrad: true })) as [Tensor, Tensor];
+  const settings = { lr: 0.1, weightDecay: 0.5 };
+  const adam = new optim.Adam([a], { ...settings, decoupledWeightDecay: true });
+  const adamW = new optim.AdamW([b], settings);
+  for (const p of [a, b]) p.grad = tensor([0.5, 0.25]);
+  adam.step();
+  adamW.step();
+  assertEquals([...await a.data()], [...await b.data()]);
+  const flags = [adam, adamW].map((o) => o.stateDict().param_groups[0]!.decoupled_weight_decay);
+  assertEquals(flags, [true, true]);
+});
+
+Deno.test("Rprop and ASGD begin with the learning rate of each parameter's first step", async () => {
+  for (const kind of [optim.Rprop, optim.ASGD]) {
+    const early = tensor([1], { requiresGrad: true }), late = tensor([1], { requiresGrad: true });
+    const optimizer = new kind([early, late], { lr: 0.5 });
+    early.grad = tensor([1]);
+    optimizer.step();
+    optimizer.paramGroups[0]!.lr = 0.25;
+    late.grad = tensor([1]);
+    optimizer.step();
+    assert(Math.abs(await late.item() - 0.75) < 1e-4);
+  }
+});
+
+Deno.test("RMSprop divides a small gradient after large ones by its own size", async () => {
+  const w = tensor([0], { requiresGrad: true });
+  const optimizer = new optim.RMSprop([w], { lr: 1, alpha: 0 });
+  const before: number[] = [];
+  for (const g of [100, 0.01]) {
+    before.push(await w.item());
+    w.grad = tensor([g]);
+    optimizer.step();
+  }
+  assert(Math.abs(before[1]! - await w.item() - 1) < 1e-3);
+});
+
 Deno.test("optimizers refuse what is not allowed, with the numbers", () => {
   const w = () => [zeros([1], { requiresGrad: true })];
   const cases: [() => unknown, string][] = [
@@ -196,6 +262,18 @@ Deno.test("optimizers refuse what is not allowed, with the numbers", () => {
     [
       () => new optim.Adam(w(), { betas: [0.9, 1] }),
       "Adam: betas[1] 1 is not at least 0 and below 1",
+    ],
+    [
+      () => new optim.SGD(makeNet() as unknown as Tensor[]),
+      "SGD: a parameter is no tensor (pass module.parameters())",
+    ],
+    [
+      () =>
+        new optim.Adam(w()).loadStateDict({
+          state: { 0: { exp_avg: zeros([3]) } },
+          param_groups: [{ params: [0] }],
+        }),
+      'loadStateDict: "exp_avg" does not fit its parameter: parameter [1], given [3]',
     ],
     [() => new optim.Adam(w(), { eps: -1 }), "Adam: eps -1 is not at least 0"],
     [

@@ -65,6 +65,56 @@ Deno.test("OneCycleLR moves momentum against the learning rate", () => {
   assertAlmostEquals(optimizer.paramGroups[0]!.momentum, 0.85);
 });
 
+Deno.test("ReduceLROnPlateau continues from stateDict() as JSON before the first metric", () => {
+  for (const mode of ["min", "max"] as const) {
+    const optimizer = sgd(1), options = { mode, patience: 0, factor: 0.5 };
+    const first = new optim.ReduceLROnPlateau(optimizer, options);
+    const second = new optim.ReduceLROnPlateau(optimizer, options);
+    second.loadStateDict(JSON.parse(JSON.stringify(first.stateDict())));
+    second.step(mode === "min" ? 5 : -5);
+    assertEquals(optimizer.paramGroups[0]!.lr, 1);
+  }
+});
+
+function twoGroups(): optim.SGD {
+  const groups = [1, 1].map((size) => ({ params: [zeros([size], { requiresGrad: true })] }));
+  return new optim.SGD(groups, { lr: 1, momentum: 0.9 });
+}
+
+Deno.test("schedulers take one bound for each group", () => {
+  const plateau = twoGroups();
+  const reducer = new optim.ReduceLROnPlateau(plateau, { patience: 0, minLr: [0.2, 0.5] });
+  for (const metric of [1, 2]) reducer.step(metric);
+  assertEquals(plateau.paramGroups.map((group) => group.lr), [0.2, 0.5]);
+  const cyclic = twoGroups();
+  const cycle = new optim.CyclicLR(cyclic, [0.5, 0.25], [1, 0.75], {
+    stepSizeUp: 1,
+    baseMomentum: [0.25, 0.5],
+    maxMomentum: 0.75,
+  });
+  assertEquals(cyclic.paramGroups.map((group) => group.lr), [0.5, 0.25]);
+  cycle.step();
+  assertEquals(cyclic.paramGroups.map((group) => group.lr), [1, 0.75]);
+  assertEquals(cyclic.paramGroups.map((group) => group.momentum), [0.25, 0.5]);
+});
+
+Deno.test("schedulers leave groups alone that the optimizer got later", () => {
+  const make: ((o: optim.SGD) => { step(): void })[] = [
+    (o) => new optim.LambdaLR(o, (n) => 1 / (n + 1)),
+    (o) => new optim.MultiplicativeLR(o, () => 0.5),
+    (o) => new optim.CosineAnnealingLR(o, 1),
+    (o) => new optim.OneCycleLR(o, 1, { totalSteps: 10 }),
+    (o) => new optim.CyclicLR(o, 0.1, 1),
+  ];
+  for (const kind of make) {
+    const optimizer = sgd(0.5), scheduler = kind(optimizer);
+    optimizer.addParamGroup({ params: [zeros([1], { requiresGrad: true })], lr: 0.25 });
+    for (let i = 0; i < 3; i++) scheduler.step();
+    const { lr, momentum } = optimizer.paramGroups[1]!;
+    assertEquals([lr, momentum], [0.25, 0.9]);
+  }
+});
+
 Deno.test("schedulers refuse what is not allowed", () => {
   const cases: [() => unknown, string][] = [
     [() => new optim.StepLR(sgd(1), 0), "StepLR: stepSize 0 is not a positive whole number"],
@@ -77,6 +127,10 @@ Deno.test("schedulers refuse what is not allowed", () => {
       "LambdaLR: 2 functions were given for 1 groups",
     ],
     [
+      () => new optim.OneCycleLR(sgd(1), [1, 2], { totalSteps: 10 }),
+      "OneCycleLR: 2 highest rates were given for 1 groups",
+    ],
+    [
       () => {
         const plain = new optim.Adagrad([zeros([1], { requiresGrad: true })]);
         return new optim.CyclicLR(plain, 0.1, 1);
@@ -86,6 +140,14 @@ Deno.test("schedulers refuse what is not allowed", () => {
     [
       () => new optim.ReduceLROnPlateau(sgd(1), { factor: 1 }),
       "ReduceLROnPlateau: factor 1 is not below 1",
+    ],
+    [
+      () => new optim.ReduceLROnPlateau(sgd(1), { mode: "low" as "min" }),
+      'ReduceLROnPlateau: mode "low" is not one of min, max',
+    ],
+    [
+      () => new optim.CyclicLR(sgd(1), 0.1, 1, { mode: "exp_range" as "expRange" }),
+      'CyclicLR: mode "exp_range" is not one of triangular, triangular2, expRange',
     ],
   ];
   for (const [make, message] of cases) assertThrows(make, Error, message);
