@@ -108,6 +108,8 @@ function resolveClasses(
     throw new RangeError(`${op}: classes has ${classes.length} names, labels ${labels.length}`);
   }
   if (labels.length === 0) throw new RangeError(`${op}: labels is empty`);
+  const twice = labels.find((label, i) => labels.indexOf(label) < i);
+  if (twice !== undefined) throw new RangeError(`${op}: label ${twice} occurs twice`);
   if (options.labels === undefined && classes !== undefined) {
     const outside = occurring.find((label) => label < 0 || label >= classes.length);
     if (outside !== undefined) {
@@ -125,7 +127,8 @@ function resolveClasses(
  * @param predictions Predicted labels.
  * @param options Labels or class names.
  * @returns One row for each class.
- * @throws {RangeError} If the lengths differ or are 0, or a label is no whole number.
+ * @throws {RangeError} If the lengths differ or are 0, a label is no whole number, or one is listed
+ *   twice.
  *
  * @example
  * ```ts
