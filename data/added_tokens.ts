@@ -15,6 +15,8 @@ export interface AddedToken {
   lstrip: boolean;
   /** Swallows white space after it. */
   rstrip: boolean;
+  /** Found, in normalized form, in what the normalizer leaves; else in the text as it is. */
+  normalized: boolean;
 }
 
 /** Reads the list of added tokens. */
@@ -33,6 +35,7 @@ export function readAddedTokens(op: string, list: unknown): AddedToken[] {
       singleWord: entry.single_word === true,
       lstrip: entry.lstrip === true,
       rstrip: entry.rstrip === true,
+      normalized: entry.normalized === true,
     };
   });
 }

@@ -35,7 +35,7 @@ export function buildPreTokenizer(op: string, config: unknown, field: string): P
     case "Split":
       return buildSplit(op, options, field);
     case "Digits":
-      return isolate(options.individual_digits === true ? /\p{Nd}/gu : /\p{Nd}+/gu);
+      return isolate(options.individual_digits === true ? /\p{N}/gu : /\p{N}+/gu);
     default: {
       const type = JSON.stringify(options.type);
       throw new FormatError(op, `${field}.type is ${type}, which is not supported`);

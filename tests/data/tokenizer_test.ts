@@ -90,6 +90,51 @@ Deno.test("BpeTokenizer adds the tokens of its template", () => {
   assertEquals([...tokenizer.encode("cat")], [0, ...plain]);
 });
 
+Deno.test("BpeTokenizer takes the ids of its template from the template's own table", () => {
+  const single = [{ SpecialToken: { id: "open" } }, { Sequence: { id: "A" } }];
+  const tokenizer = new BpeTokenizer(config({
+    post_processor: {
+      type: "TemplateProcessing",
+      single,
+      special_tokens: { open: { id: "open", ids: [5, 7], tokens: ["a", "b"] } },
+    },
+  }));
+  const plain = tokenizer.encode("cat", { addSpecialTokens: false });
+  assertEquals([...tokenizer.encode("cat")], [5, 7, ...plain]);
+});
+
+Deno.test("BpeTokenizer finds normalized added tokens after the others, in what is normalized", () => {
+  const flags = { special: false, single_word: false, lstrip: false, rstrip: false };
+  const tokenizer = new BpeTokenizer(config({
+    normalizer: { type: "Lowercase" },
+    added_tokens: [
+      { id: 270, content: "[M]", ...flags, normalized: true },
+      { id: 271, content: "[M]x", ...flags, normalized: true },
+      { id: 272, content: "[N]", ...flags, normalized: false },
+      { id: 273, content: "X[N]", ...flags, normalized: true },
+    ],
+  }));
+  const added = (text: string) => [...tokenizer.encode(text)].filter((id) => id >= 270);
+  assertEquals(added("[M] [m] [m]X"), [270, 270, 271]);
+  assertEquals(added("[N] [n]"), [272]);
+  assertEquals(added("X[N]"), [272]); // found before the longer one is looked for
+});
+
+Deno.test("BpeTokenizer takes all numbers for digits, as Hugging Face's Digits does", () => {
+  for (const [individual, cut] of [[true, 3], [false, 1]] as const) {
+    const tokenizer = new BpeTokenizer({
+      pre_tokenizer: { type: "Digits", individual_digits: individual },
+      decoder: { type: "Fuse" },
+      model: {
+        type: "BPE",
+        vocab: { "1": 0, "½": 1, "Ⅷ": 2, "1½": 3, "1½Ⅷ": 4 },
+        merges: [["1", "½"], ["1½", "Ⅷ"]],
+      },
+    });
+    assertEquals(tokenizer.encode("1½Ⅷ").length, cut);
+  }
+});
+
 Deno.test("BpeTokenizer reads SentencePiece models with byte fallback", () => {
   const bytes = Array.from(
     { length: 256 },
@@ -252,10 +297,31 @@ Deno.test("parseTokenizer() names the field that it does not support", () => {
     ],
     [
       config({
-        post_processor: { type: "TemplateProcessing", single: [{ SpecialToken: { id: "<x>" } }] },
+        post_processor: {
+          type: "TemplateProcessing",
+          single: [{ SpecialToken: { id: "<x>" } }, { Sequence: { id: "A" } }],
+        },
       }),
       'post_processor names the token "<x>", which does not exist',
     ],
+    [
+      config({
+        post_processor: {
+          type: "TemplateProcessing",
+          single: [{ Sequence: { id: "A" } }, { Sequence: { id: "A" } }],
+        },
+      }),
+      "post_processor.single holds the text 2 times, which is not supported",
+    ],
+    [
+      config({ decoder: { type: "Sequence", decoders: [{ type: "Fuse" }, { type: "Replace" }] } }),
+      "decoder.decoders[1] is Replace at a place that is not supported",
+    ],
+    [
+      config({ decoder: { type: "Sequence", decoders: [{ type: "Strip" }] } }),
+      "decoder.decoders[0] is Strip at a place that is not supported",
+    ],
+    [config({}, { type: "WordLevel" }), 'model.type is "WordLevel", which is not supported'],
   ];
   for (const [value, problem] of cases) {
     assertMessage(() => parseTokenizer(JSON.stringify(value)), `parseTokenizer: ${problem}`);
