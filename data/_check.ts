@@ -1,5 +1,7 @@
 // Checks that several files of this folder share, so that their wording cannot drift.
 
+import { FormatError } from "./errors.ts";
+
 /** Throws unless `value` is an integer of at least `min`. */
 export function checkInteger(op: string, name: string, value: number, min: number): void {
   if (!Number.isInteger(value) || value < min) {
@@ -77,4 +79,12 @@ export function checkName(
   const near = nearestName(value, names);
   const hint = near === undefined ? `one of ${names.join(", ")}` : `did you mean "${near}"?`;
   throw new RangeError(`${op}: ${option} "${value}" does not exist (${hint})`);
+}
+
+/** The objects of a list in a file; the error names the field. */
+export function readObjects(op: string, value: unknown, field: string): Record<string, unknown>[] {
+  if (!Array.isArray(value)) throw new FormatError(op, `${field} is no list`);
+  const wrong = value.findIndex((entry) => typeof entry !== "object" || entry === null);
+  if (wrong !== -1) throw new FormatError(op, `${field}[${wrong}] is no object`);
+  return value as Record<string, unknown>[];
 }

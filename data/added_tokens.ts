@@ -1,3 +1,4 @@
+import { readObjects } from "./_check.ts";
 import { FormatError } from "./errors.ts";
 import { escape } from "./pre_tokenizer.ts";
 
@@ -22,8 +23,7 @@ export interface AddedToken {
 /** Reads the list of added tokens. */
 export function readAddedTokens(op: string, list: unknown): AddedToken[] {
   if (list === undefined || list === null) return [];
-  if (!Array.isArray(list)) throw new FormatError(op, "added_tokens is no list");
-  return list.map((entry: Record<string, unknown>, i) => {
+  return readObjects(op, list, "added_tokens").map((entry, i) => {
     const { id, content } = entry;
     if (typeof content !== "string" || content === "" || !Number.isInteger(id)) {
       throw new FormatError(op, `added_tokens[${i}] has no id or no content`);

@@ -1,6 +1,7 @@
 // What stands around the model in a `tokenizer.json`: normalizers before it, decoders after it,
 // templates around its ids.
 
+import { readObjects } from "./_check.ts";
 import { byteToken } from "./bpe_model.ts";
 import { fromByteCharacters } from "./byte_level.ts";
 import { FormatError } from "./errors.ts";
@@ -26,8 +27,9 @@ export function buildNormalizer(
   const options = config as Config;
   switch (options.type) {
     case "Sequence": {
-      const steps = (options.normalizers as unknown[]).map((step, i) =>
-        buildNormalizer(op, step, `${field}.normalizers[${i}]`)
+      const name = `${field}.normalizers`;
+      const steps = readObjects(op, options.normalizers, name).map((step, i) =>
+        buildNormalizer(op, step, `${name}[${i}]`)
       );
       return (text) => steps.reduce((value, step) => step(value), text);
     }
@@ -85,7 +87,7 @@ export function buildDecoder(op: string, config: unknown): Decoder {
     case "Fuse":
       return plain;
     case "Sequence":
-      return sequenceDecoder(op, (config as Config).decoders as unknown[], plain);
+      return sequenceDecoder(op, (config as Config).decoders, plain);
     default:
       throw unsupported(op, "decoder.type", (config as Config).type);
   }
@@ -101,15 +103,14 @@ const STEP_PLACES: Readonly<Record<string, number>> = {
 };
 
 /** The steps of SentencePiece models, Replace, ByteFallback, Fuse, Strip, or ByteLevel for these. */
-function sequenceDecoder(op: string, steps: readonly unknown[], plain: Decoder): Decoder {
+function sequenceDecoder(op: string, list: unknown, plain: Decoder): Decoder {
   const decoder = { ...plain };
   let replace = (token: string): string => token;
   let bytes = plain.bytes;
   let place = 0;
   let fused = false;
-  steps.forEach((config, i) => {
+  readObjects(op, list, "decoder.decoders").forEach((options, i) => {
     const field = `decoder.decoders[${i}]`;
-    const options = config as Config;
     const type = String(options.type);
     const own = STEP_PLACES[type];
     if (own === undefined) throw unsupported(op, `${field}.type`, options.type);
@@ -169,8 +170,9 @@ export function buildTemplate(
   if (config === null || config === undefined || configType(config) === "ByteLevel") return none;
   const options = config as Config;
   if (options.type === "Sequence") {
-    const list = (options.processors as unknown[]).map((step, i) =>
-      buildTemplate(op, step, idOf, `${field}.processors[${i}]`)
+    const name = `${field}.processors`;
+    const list = readObjects(op, options.processors, name).map((step, i) =>
+      buildTemplate(op, step, idOf, `${name}[${i}]`)
     );
     return {
       before: [...list].reverse().flatMap(({ before }) => before),
@@ -178,8 +180,8 @@ export function buildTemplate(
     };
   }
   if (options.type !== "TemplateProcessing") throw unsupported(op, `${field}.type`, options.type);
-  const parts = options.single as { SpecialToken?: { id: string } }[];
-  const places = parts.flatMap((part, i) => part.SpecialToken === undefined ? [i] : []);
+  const parts = readObjects(op, options.single, `${field}.single`);
+  const places = parts.flatMap((part, i) => "Sequence" in part ? [i] : []);
   if (places.length !== 1) {
     const problem = `${field}.single holds the text ${places.length} times, which is not supported`;
     throw new FormatError(op, problem);
@@ -187,7 +189,7 @@ export function buildTemplate(
   const tokens = (options.special_tokens ?? {}) as Record<string, { ids: number[] }>;
   const idsOf = (list: typeof parts): number[] =>
     list.flatMap(({ SpecialToken: special }) => {
-      const name = special!.id;
+      const name = (special as { id?: string } | null | undefined)?.id ?? "";
       const ids = tokens[name]?.ids ?? [idOf(name)];
       if (ids[0] !== undefined) return ids as number[];
       throw new FormatError(op, `${field} names the token "${name}", which does not exist`);

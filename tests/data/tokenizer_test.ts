@@ -254,6 +254,14 @@ Deno.test("parseTokenizer() names the field that it does not support", () => {
     [config({}, { merges: ["é é"] }), 'model.merges[0] needs "éé", which model.vocab lacks'],
     [config({}, { unk_token: "?!" }), 'model.unk_token is "?!", which model.vocab lacks'],
     [config({ added_tokens: {} }), "added_tokens is no list"],
+    [config({ added_tokens: [null] }), "added_tokens[0] is no object"],
+    [config({ normalizer: { type: "Sequence" } }), "normalizer.normalizers is no list"],
+    [config({ decoder: { type: "Sequence" } }), "decoder.decoders is no list"],
+    [config({ post_processor: { type: "Sequence" } }), "post_processor.processors is no list"],
+    [
+      config({ post_processor: { type: "TemplateProcessing", single: [1] } }),
+      "post_processor.single[0] is no object",
+    ],
     [config({ added_tokens: [{ id: 1 }] }), "added_tokens[0] has no id or no content"],
     [
       config({ pre_tokenizer: { type: "BertPreTokenizer" } }),
