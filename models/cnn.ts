@@ -52,7 +52,7 @@ import { commandLine, resumeConfig, type Script, UsageError } from "./kit/config
 import { openDevice } from "./kit/device.ts";
 import { expectAtLeast } from "./kit/expect.ts";
 import { runMain } from "./kit/main.ts";
-import { decodePicture, encodePng, grid } from "./kit/picture.ts";
+import { decodePicture, encodePng, grid, withoutAlpha } from "./kit/picture.ts";
 import { TrainingRun } from "./kit/run.ts";
 import { type Checkpoint, findCheckpoint, type RunFolder, savedConfig } from "./kit/run_folder.ts";
 import { checkpointFiles, loadCheckpoint, loadWeights } from "./kit/state.ts";
@@ -416,8 +416,8 @@ async function predict(files: readonly string[], given: Config): Promise<void> {
 }
 
 /** A picture as MNIST has digits: grey, light on dark. */
-function asDigit(picture: Image): Image {
-  const gray = new Grayscale(1).forward(picture);
+export function asDigit(picture: Image): Image {
+  const gray = new Grayscale(1).forward(withoutAlpha(picture));
   const mean = gray.data.reduce((sum, v) => sum + v, 0) / gray.data.length;
   return mean < 128 ? gray : { ...gray, data: gray.data.map((v) => 255 - v) };
 }

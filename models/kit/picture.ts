@@ -93,6 +93,26 @@ export function encodePng(picture: Picture): Uint8Array {
 }
 
 /**
+ * Lays a picture on a white ground.
+ *
+ * @param picture With alpha, or without, which is given back as it is.
+ * @returns The picture with 1 or 3 channels.
+ */
+export function withoutAlpha(picture: Picture): Picture {
+  const { width, height, channels, data } = picture;
+  if (channels % 2 === 1) return picture;
+  const colours = channels - 1;
+  const result = new Uint8Array(width * height * colours);
+  for (let i = 0; i < width * height; i++) {
+    const alpha = data[i * channels + colours]! / 255;
+    for (let c = 0; c < colours; c++) {
+      result[i * colours + c] = Math.round(255 + alpha * (data[i * channels + c]! - 255));
+    }
+  }
+  return { width, height, channels: colours, data: result };
+}
+
+/**
  * Makes a picture of numbers in `[C, H, W]` order, as a tensor of one image holds them.
  *
  * @param values `channels × height × width` numbers.
@@ -231,7 +251,8 @@ function fill(
   }
 }
 
-function paste(canvas: Picture, picture: Picture, x: number, y: number, scale: number): void {
+function paste(canvas: Picture, source: Picture, x: number, y: number, scale: number): void {
+  const picture = withoutAlpha(source);
   for (let row = 0; row < picture.height; row++) {
     for (let column = 0; column < picture.width; column++) {
       const colour = colourAt(picture, column, row);
@@ -242,12 +263,7 @@ function paste(canvas: Picture, picture: Picture, x: number, y: number, scale: n
 
 function colourAt({ width, channels, data }: Picture, column: number, row: number): Colour {
   const at = channels * (row * width + column);
-  const colour: Colour = channels < 3
+  return channels === 1
     ? [data[at]!, data[at]!, data[at]!]
     : [data[at]!, data[at + 1]!, data[at + 2]!];
-  if (channels === 1 || channels === 3) return colour;
-  const alpha = data[at + channels - 1]! / 255;
-  return colour.map((value, i) =>
-    Math.round(alpha * value + (1 - alpha) * BACKGROUND[i]!)
-  ) as unknown as Colour;
 }

@@ -1,7 +1,7 @@
 /** models/cnn.ts as its users run it. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { zeros } from "@tensaurus/core";
-import { Net } from "../../models/cnn.ts";
+import { asDigit, Net } from "../../models/cnn.ts";
 import { unreadKeys } from "../../models/kit/config.ts";
 import { encodePng } from "../../models/kit/picture.ts";
 import { script } from "../../models/cnn.ts";
@@ -62,6 +62,15 @@ Deno.test("cnn.ts trains, reports and leaves a run folder", async () => {
   const predicted = await run("predict", digit, `--resume=${out}`, "--device=cpu");
   assertEquals(predicted.code, 0, predicted.stderr);
   assertEquals(/digit\.png: (\d [\d.]+ %\s*){3}/.test(predicted.stdout), true);
+});
+
+Deno.test("asDigit() sees a dark digit on a transparent ground as light on dark", () => {
+  for (const colours of [1, 3]) {
+    const pixel = (alpha: number) => [...new Array<number>(colours).fill(0), alpha];
+    const data = new Uint8Array([255, 0, 0, 0].flatMap(pixel));
+    const digit = asDigit({ width: 2, height: 2, channels: colours + 1, data });
+    assertEquals([digit.channels, ...digit.data], [1, 255, 0, 0, 0]);
+  }
 });
 
 Deno.test("cnn.ts resumes bit for bit", async () => {
