@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FormatError } from "@tensaurus/core/data";
 import { convertIndexedToRgb, decode as decodePngData, type DecodedPng, encode } from "fast-png";
 import jpeg from "jpeg-js";
 import { ADVANCE, drawText, HEIGHT, textWidth } from "./font.ts";
@@ -62,14 +63,14 @@ export function decodePicture(bytes: Uint8Array, name = "picture"): Picture {
   const isPng = bytes[0] === 0x89 && bytes[1] === 0x50;
   const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
   if (!isPng && !isJpeg) {
-    throw new RangeError(`decodePicture: ${name} is neither a PNG nor a JPEG`);
+    throw new FormatError("decodePicture", `${name} is neither a PNG nor a JPEG`);
   }
   try {
     return isPng ? decodePng(bytes) : decodeJpeg(bytes);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const format = isPng ? "PNG" : "JPEG";
-    throw new RangeError(`decodePicture: ${name} is not a valid ${format}: ${why}`, { cause });
+    throw new FormatError("decodePicture", `${name} is not a valid ${format}: ${why}`);
   }
 }
 

@@ -104,6 +104,10 @@ Deno.test("findCheckpoint() throws where there is nothing to resume", () =>
       UsageError,
     );
     assertEquals(empty.message, `--resume: no checkpoint in ${root}`);
+    const path = join(root, "file");
+    await Deno.writeTextFile(path, "");
+    const file = await assertRejects(() => findCheckpoint(path, { name: "gpt", root }), UsageError);
+    assertEquals(file.message, `--resume: no checkpoint in ${path}`);
   }));
 
 Deno.test("RunFolder.resume() drops metrics after the checkpoint and goes on", () =>
