@@ -1,5 +1,5 @@
 /** Losses of predictions against targets of the same kind, and of pairs and triples of vectors. */
-import { broadcastShapes } from "./check.ts";
+import { broadcastShapes, shapeText } from "./check.ts";
 import { abs, add, div, mul, neg, sub } from "./arithmetic.ts";
 import { clamp, where } from "./choice.ts";
 import { eq, gt, lt, ne } from "./comparison.ts";
@@ -11,8 +11,19 @@ import { pairwiseDistance } from "./norm.ts";
 import { sum } from "./reduce.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** Warnings that were given: a loop should not repeat them. */
+const given = new Set<string>();
+
+/** PyTorch warns too: `[N, 1]` against `[N]` gives `[N, N]`, hardly ever what is meant. */
 function difference(op: string, input: Tensor, target: Tensor): Tensor {
-  broadcastShapes(op, [input.shape, target.shape]);
+  const shape = broadcastShapes(op, [input.shape, target.shape]);
+  const [from, to] = [shapeText(input.shape), shapeText(target.shape)];
+  const warning = `${op}: input ${from} and target ${to} differ, the loss is over ` +
+    `${shapeText(shape)} (reshape one of them)`;
+  if (from !== to && !given.has(warning)) {
+    given.add(warning);
+    console.warn(warning);
+  }
   return sub(input, target);
 }
 

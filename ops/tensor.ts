@@ -201,6 +201,13 @@ export class Tensor extends ActivationMethods {
     return formatTensor(this);
   }
 
+  /** In templates the text; refused by operators, which JavaScript cannot overload. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return formatTensor(this);
+    const problem = "operators do not take tensors";
+    throw stateError("Tensor", problem, "a.add(b), a.gt(b), or await a.item() for the number");
+  }
+
   /** What Deno prints. */
   [Symbol.for("Deno.customInspect")](): string {
     return formatTensor(this);
