@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FormatError } from "@tensaurus/core/data";
 import { basename, dirname, join } from "@std/path";
 
 /**
@@ -57,5 +58,21 @@ export async function exists(path: string): Promise<boolean> {
     const { NotFound, NotADirectory } = Deno.errors;
     if (error instanceof NotFound || error instanceof NotADirectory) return false;
     throw error;
+  }
+}
+
+/**
+ * Reads a JSON file.
+ *
+ * @param path The file.
+ * @returns What it holds.
+ * @throws {FormatError} If it holds no JSON.
+ */
+export async function readJson<T = Record<string, unknown>>(path: string): Promise<T> {
+  const text = await Deno.readTextFile(path);
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new FormatError("readJson", "file is no JSON", path);
   }
 }
