@@ -29,6 +29,12 @@ export function checkIndex(op: string, index: number, length: number): void {
   }
 }
 
+/** Throws where one text stands for a list: a string is an iterable of strings, its characters. */
+export function checkTexts(op: string, texts: Iterable<string>): void {
+  if (typeof texts !== "string") return;
+  throw new TypeError(`${op}: texts is a text, expected a list of texts (use [text])`);
+}
+
 /** Writes a shape as `[2, 3]`. */
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(", ")}]`;

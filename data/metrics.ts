@@ -49,7 +49,8 @@ export function accuracy(targets: Labels, predictions: Labels): number {
  * @param scores Scores, `[count, classes]`, row-major.
  * @param k How many classes may hold the true one.
  * @returns From 0 to 1.
- * @throws {RangeError} If the scores do not fill the rows, `k` is below 1, or a label has no score.
+ * @throws {RangeError} If the scores do not fill the rows or one is NaN, `k` is below 1, or a label
+ *   has no score.
  *
  * @example
  * ```ts
@@ -69,6 +70,8 @@ export function topKAccuracy(targets: Labels, scores: ArrayLike<number>, k: numb
         `${targets.length} targets`,
     );
   }
+  const nan = Array.prototype.findIndex.call(scores, Number.isNaN);
+  if (nan !== -1) throw new RangeError(`topKAccuracy: score ${nan} is NaN`);
   let right = 0;
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i]!;

@@ -119,6 +119,7 @@ Deno.test("topKAccuracy() counts the true class among the k best", () => {
     () => topKAccuracy([2], [1, 2], 1),
     "topKAccuracy: target 0 is 2, scores has 2 classes",
   );
+  assertMessage(() => topKAccuracy([0], [NaN, 0.5], 1), "topKAccuracy: score 0 is NaN");
 });
 
 Deno.test("perplexity() and bitsPerCharacter() convert nats", () => {

@@ -218,6 +218,12 @@ Deno.test("CharTokenizer throws for characters it lacks and names them", () => {
   );
 });
 
+Deno.test("tokenizers are not learned from the characters of one text", () => {
+  const problem = "texts is a text, expected a list of texts (use [text])";
+  assertMessage(() => trainBpe("hello", { vocabSize: 300 }), `trainBpe: ${problem}`);
+  assertMessage(() => WordTokenizer.fromTexts("hello"), `WordTokenizer: ${problem}`);
+});
+
 Deno.test("BpeTokenizer.decode() throws for an id that does not exist", () => {
   const tokenizer = trainBpe(["abc"], { vocabSize: 256 });
   assertMessage(() => tokenizer.decode([256]), "decode: id 256 is out of range for 256 tokens");
