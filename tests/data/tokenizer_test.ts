@@ -10,6 +10,7 @@ import {
   WordTokenizer,
   writeFile,
 } from "../../data/mod.ts";
+import { translatePattern } from "../../data/byte_level.ts";
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { assertMessage, assertRejection } from "./_errors.ts";
 import training from "./fixtures/bpe_training.json" with { type: "json" };
@@ -132,6 +133,28 @@ Deno.test("BpeTokenizer takes all numbers for digits, as Hugging Face's Digits d
       },
     });
     assertEquals(tokenizer.encode("1½Ⅷ").length, cut);
+  }
+});
+
+Deno.test("translatePattern() finds what Oniguruma finds", () => {
+  const cases: [pattern: string, text: string, found: string[]][] = [
+    ["\\w+", "aö²_x-１½ Ⅷ٣", ["aö²_x", "１½", "Ⅷ٣"]],
+    ["\\bé\\w*", "é éa bé", ["é", "éa"]],
+    ["\\Bb", "ab b éb", ["b", "b"]],
+    ["^.", "ab\r\ncd\n", ["a", "c"]],
+    [".$", "ab\r\ncd\n", ["\r", "d"]],
+    ["[\\d_]+", "1_٣x²", ["1_٣"]],
+    ["\\'\\ ?", "it' s'", ["' ", "'"]],
+    ["\\W", "a²-é", ["-"]],
+  ];
+  for (const [pattern, text, found] of cases) {
+    assertEquals(text.match(translatePattern("test", pattern)), found);
+  }
+  for (const pattern of ["[^\\W_]", "[\\w&&\\d]", "[a[b]]", "[]a]", "\\h"]) {
+    assertMessage(
+      () => translatePattern("test", pattern),
+      `test: pattern ${JSON.stringify(pattern)} is not supported`,
+    );
   }
 });
 
