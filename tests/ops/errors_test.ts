@@ -192,7 +192,7 @@ const CASES: readonly (readonly [call: () => unknown, message: string])[] = [
   ],
   [
     () => ones([1]).to(untyped("cuda")),
-    'dtype: "cuda" is not one of bool, int32, uint32, float16, float32, float64',
+    'to: "cuda" is not one of bool, int32, uint32, float16, float32, float64 (to another device with await toDevice(name))',
   ],
   [() => T.maxPool2d(ones([1, 4, 4]), untyped(undefined)), "maxPool2d: kernelSize is missing"],
   [
