@@ -11,30 +11,35 @@ import { pairwiseDistance } from "./norm.ts";
 import { sum } from "./reduce.ts";
 import type { Tensor } from "./tensor.ts";
 
+function difference(op: string, input: Tensor, target: Tensor): Tensor {
+  broadcastShapes(op, [input.shape, target.shape]);
+  return sub(input, target);
+}
+
 /** Warnings that were given: a loop should not repeat them. */
 const given = new Set<string>();
 
-/** PyTorch warns too: `[N, 1]` against `[N]` gives `[N, N]`, hardly ever what is meant. */
-function difference(op: string, input: Tensor, target: Tensor): Tensor {
-  const shape = broadcastShapes(op, [input.shape, target.shape]);
+/** The same where PyTorch warns: `[N, 1]` against `[N]` gives `[N, N]`, hardly ever what is meant. */
+function likeDifference(op: string, input: Tensor, target: Tensor): Tensor {
+  const gap = difference(op, input, target);
   const [from, to] = [shapeText(input.shape), shapeText(target.shape)];
   const warning = `${op}: input ${from} and target ${to} differ, the loss is over ` +
-    `${shapeText(shape)} (reshape one of them)`;
+    `${shapeText(gap.shape)} (reshape one of them)`;
   if (from !== to && !given.has(warning)) {
     given.add(warning);
     console.warn(warning);
   }
-  return sub(input, target);
+  return gap;
 }
 
 /** Mean squared error, like `torch.nn.functional.mse_loss`. */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return reduceLoss("mseLoss", square(difference("mseLoss", input, target)), options.reduction);
+  return reduceLoss("mseLoss", square(likeDifference("mseLoss", input, target)), options.reduction);
 }
 
 /** Mean absolute error, like `torch.nn.functional.l1_loss`. */
 export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return reduceLoss("l1Loss", abs(difference("l1Loss", input, target)), options.reduction);
+  return reduceLoss("l1Loss", abs(likeDifference("l1Loss", input, target)), options.reduction);
 }
 
 /** Options of `smoothL1Loss`. */
@@ -51,7 +56,7 @@ export function smoothL1Loss(
 ): Tensor {
   const { beta = 1, reduction } = options;
   if (beta === 0) return l1Loss(input, target, options);
-  const gap = difference("smoothL1Loss", input, target);
+  const gap = likeDifference("smoothL1Loss", input, target);
   const size = abs(gap);
   const near = mul(square(gap), 0.5 / beta);
   return reduceLoss("smoothL1Loss", where(lt(size, beta), near, sub(size, beta / 2)), reduction);
@@ -66,7 +71,7 @@ export interface HuberLossOptions extends LossOptions {
 /** Squared near 0, linear beyond, like `torch.nn.functional.huber_loss`. */
 export function huberLoss(input: Tensor, target: Tensor, options: HuberLossOptions = {}): Tensor {
   const { delta = 1, reduction } = options;
-  const gap = difference("huberLoss", input, target);
+  const gap = likeDifference("huberLoss", input, target);
   const size = abs(gap);
   const far = mul(sub(size, delta / 2), delta);
   return reduceLoss("huberLoss", where(gt(size, delta), far, mul(square(gap), 0.5)), reduction);
