@@ -63,12 +63,23 @@ function collateAt(samples: readonly unknown[], where: string): unknown {
       `collate: ${where} is an image of bytes (end its transform with ToTensor)`,
     );
   }
+  if (isTensorLike(first)) {
+    throw new RangeError(
+      `collate: ${where} is a tensor (give a typed array, or pass collate with stack(samples))`,
+    );
+  }
   if (typeof first === "object" && first !== null) return collateObjects(samples, where);
   throw new RangeError(`collate: ${where} is ${describe(first)}, which has no batch`);
 }
 
 function describe(value: unknown): string {
   return value === null || value === undefined ? String(value) : `a ${typeof value}`;
+}
+
+// By its form: a worker that prepares batches need not load tensors.
+function isTensorLike(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "shape" in value && "data" in value &&
+    typeof value.data === "function";
 }
 
 function isImageLike(value: unknown): boolean {

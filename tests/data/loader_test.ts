@@ -13,7 +13,7 @@ import {
   TensorDataset,
 } from "../../data/mod.ts";
 import { assert, assertEquals, assertInstanceOf, assertNotEquals } from "@std/assert";
-import { Tensor } from "../../ops/mod.ts";
+import { ones, Tensor } from "../../ops/mod.ts";
 import { assertMessage, assertRejection } from "./_errors.ts";
 
 type Sample = [number, Float32Array<ArrayBuffer>];
@@ -249,6 +249,10 @@ Deno.test("collate() throws where samples differ and says where", () => {
     "collate: sample of sample 1 is a string, sample 0 has a number",
   );
   assertMessage(() => collate([]), "collate: there are no samples");
+  assertMessage(
+    () => collate([[ones([2]), 0]]),
+    "collate: sample[0] is a tensor (give a typed array, or pass collate with stack(samples))",
+  );
   assertMessage(
     () => collate<unknown>([1n, 1]),
     "collate: sample of sample 1 is a number, sample 0 has a bigint",
