@@ -1,5 +1,7 @@
 // Checks that several files of this folder share, so that their wording cannot drift.
 
+import { FormatError } from "./errors.ts";
+
 /** Throws unless `value` is an integer of at least `min`. */
 export function checkInteger(op: string, name: string, value: number, min: number): void {
   if (!Number.isInteger(value) || value < min) {
@@ -25,6 +27,12 @@ export function checkIndex(op: string, index: number, length: number): void {
   if (!Number.isInteger(index) || index < 0 || index >= length) {
     throw new RangeError(`${op}: index ${index} is out of range for length ${length}`);
   }
+}
+
+/** Throws where one text stands for a list: a string is an iterable of strings, its characters. */
+export function checkTexts(op: string, texts: Iterable<string>): void {
+  if (typeof texts !== "string") return;
+  throw new TypeError(`${op}: texts is a text, expected a list of texts (use [text])`);
 }
 
 /** Writes a shape as `[2, 3]`. */
@@ -77,4 +85,12 @@ export function checkName(
   const near = nearestName(value, names);
   const hint = near === undefined ? `one of ${names.join(", ")}` : `did you mean "${near}"?`;
   throw new RangeError(`${op}: ${option} "${value}" does not exist (${hint})`);
+}
+
+/** The objects of a list in a file; the error names the field. */
+export function readObjects(op: string, value: unknown, field: string): Record<string, unknown>[] {
+  if (!Array.isArray(value)) throw new FormatError(op, `${field} is no list`);
+  const wrong = value.findIndex((entry) => typeof entry !== "object" || entry === null);
+  if (wrong !== -1) throw new FormatError(op, `${field}[${wrong}] is no object`);
+  return value as Record<string, unknown>[];
 }

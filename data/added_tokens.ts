@@ -1,3 +1,4 @@
+import { readObjects } from "./_check.ts";
 import { FormatError } from "./errors.ts";
 import { escape } from "./pre_tokenizer.ts";
 
@@ -15,13 +16,14 @@ export interface AddedToken {
   lstrip: boolean;
   /** Swallows white space after it. */
   rstrip: boolean;
+  /** Found, in normalized form, in what the normalizer leaves; else in the text as it is. */
+  normalized: boolean;
 }
 
 /** Reads the list of added tokens. */
 export function readAddedTokens(op: string, list: unknown): AddedToken[] {
   if (list === undefined || list === null) return [];
-  if (!Array.isArray(list)) throw new FormatError(op, "added_tokens is no list");
-  return list.map((entry: Record<string, unknown>, i) => {
+  return readObjects(op, list, "added_tokens").map((entry, i) => {
     const { id, content } = entry;
     if (typeof content !== "string" || content === "" || !Number.isInteger(id)) {
       throw new FormatError(op, `added_tokens[${i}] has no id or no content`);
@@ -33,6 +35,7 @@ export function readAddedTokens(op: string, list: unknown): AddedToken[] {
       singleWord: entry.single_word === true,
       lstrip: entry.lstrip === true,
       rstrip: entry.rstrip === true,
+      normalized: entry.normalized === true,
     };
   });
 }

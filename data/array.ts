@@ -79,6 +79,9 @@ export function dtypeOf(data: ArrayBufferView): HostDType | undefined {
 /** Throws unless the elements fill the shape and have the type that is claimed. */
 export function checkHostArray(op: string, name: string, array: HostArray): void {
   const { dtype, shape, data } = array;
+  if (typeof data !== "object") {
+    throw new TypeError(`${op}: ${name} holds no array (for a tensor's values await toHost(x))`);
+  }
   const info = HOST_DTYPES[dtype];
   if (info === undefined) throw new RangeError(`${op}: ${name} has an unknown dtype "${dtype}"`);
   const wanted = info.wrap(new ArrayBuffer(0), 0, 0).constructor;

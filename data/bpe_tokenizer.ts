@@ -38,6 +38,7 @@ export class BpeTokenizer implements Tokenizer {
   readonly #special: ReadonlySet<number>;
   readonly #finder: AddedTokenFinder;
   readonly #normalize: (text: string) => string;
+  readonly #normalizedFinder: AddedTokenFinder;
   readonly #preTokenize: PreTokenizer;
   readonly #decoder: Decoder;
   readonly #template: Template;
@@ -59,8 +60,13 @@ export class BpeTokenizer implements Tokenizer {
     this.#tokens = new Map(Array.from(this.#ids, ([token, id]) => [id, token]));
     this.vocabSize = 1 + [...this.#tokens.keys()].reduce((most, id) => Math.max(most, id), -1);
     this.#special = specialIds(added);
-    this.#finder = new AddedTokenFinder(added);
     this.#normalize = buildNormalizer(OP, config.normalizer);
+    this.#finder = new AddedTokenFinder(added.filter((token) => !token.normalized));
+    this.#normalizedFinder = new AddedTokenFinder(
+      added.filter((token) => token.normalized)
+        .map((token) => ({ ...token, content: this.#normalize(token.content) }))
+        .filter((token) => token.content !== ""),
+    );
     this.#preTokenize = buildPreTokenizer(OP, config.pre_tokenizer, "pre_tokenizer");
     this.#decoder = buildDecoder(OP, config.decoder);
     this.#template = buildTemplate(OP, config.post_processor, (token) => this.idOf(token));
@@ -76,12 +82,15 @@ export class BpeTokenizer implements Tokenizer {
   encode(text: string, options: EncodeOptions = {}): Uint32Array<ArrayBuffer> {
     const { before, after } = this.#template;
     const ids: number[] = [];
-    for (const part of this.#finder.split(text)) {
+    const parts = this.#finder.split(text).flatMap((part) =>
+      typeof part === "number" ? [part] : this.#normalizedFinder.split(this.#normalize(part))
+    );
+    for (const part of parts) {
       if (typeof part === "number") {
         ids.push(part);
         continue;
       }
-      for (const word of this.#preTokenize([this.#normalize(part)])) {
+      for (const word of this.#preTokenize([part])) {
         for (const id of this.#model.encode(word)) ids.push(id);
       }
     }

@@ -1,5 +1,5 @@
 import { bpeConfig } from "./_bpe_config.ts";
-import { checkInteger } from "./_check.ts";
+import { checkInteger, checkTexts } from "./_check.ts";
 import { Heap } from "./_heap.ts";
 import { BpeTokenizer } from "./bpe_tokenizer.ts";
 import { BYTE_CHARACTERS } from "./byte_level.ts";
@@ -45,6 +45,7 @@ export interface TrainBpeOptions {
  * ```
  */
 export function trainBpe(texts: Iterable<string>, options: TrainBpeOptions): BpeTokenizer {
+  checkTexts("trainBpe", texts);
   const { vocabSize, minFrequency = 0, specialTokens = [], split = "gpt2" } = options;
   checkOptions(vocabSize, minFrequency, specialTokens);
   const alphabet = [...BYTE_CHARACTERS].sort();

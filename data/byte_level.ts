@@ -47,24 +47,55 @@ export const GPT2_PATTERN =
 export const LLAMA3_PATTERN = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" +
   "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
+// What Oniguruma understands by a letter of a word.
+const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}²³¹¼-¾";
+
+/** Parts that mean another thing in JavaScript, inside of brackets and outside. */
+const IN_BRACKETS: Readonly<Record<string, string>> = {
+  "\\s": "\\p{White_Space}", // JavaScript's differs in U+0085 and U+FEFF
+  "\\S": "\\P{White_Space}",
+  "\\d": "\\p{Nd}",
+  "\\D": "\\P{Nd}",
+  "\\w": WORD,
+};
+const OUTSIDE: Readonly<Record<string, string>> = {
+  ...IN_BRACKETS,
+  "\\w": `[${WORD}]`,
+  "\\W": `[^${WORD}]`,
+  "\\b": `(?:(?<=[${WORD}])(?![${WORD}])|(?<![${WORD}])(?=[${WORD}]))`,
+  "\\B": `(?:(?<=[${WORD}])(?=[${WORD}])|(?<![${WORD}])(?![${WORD}]))`,
+  ".": "[^\\n]",
+  "^": "(?:^|(?<=\\n)(?!$))",
+  "$": "(?=\\n|$)",
+};
+
+/** Brackets in brackets, their intersection, empty ones, and what has no complement in them. */
+const UNKNOWN_IN_BRACKETS = ["[", "[^", "[]", "[^]", "&&", "\\W"];
+
 /**
- * A pattern of Oniguruma, which Hugging Face uses, as a JavaScript one. White space is Unicode's
- * (JavaScript's differs in U+0085 and U+FEFF), and `(?i:…)` over letters is spelled out, since
- * older engines lack it.
+ * A pattern of Oniguruma, which Hugging Face uses, as a JavaScript one. `(?i:…)` over letters is
+ * spelled out, since older engines lack it.
  */
 export function translatePattern(op: string, pattern: string): RegExp {
+  const unsupported = new FormatError(op, `pattern ${JSON.stringify(pattern)} is not supported`);
   const spelled = pattern.replace(
     /\(\?i:([^()\\[\]]*)\)/g,
     (_, body: string) => `(?:${body.replace(/[a-z]/gi, (letter) => bothCases(letter))})`,
   );
-  const source = spelled.replaceAll("\\s", "\\p{White_Space}").replaceAll(
-    "\\S",
-    "\\P{White_Space}",
-  );
+  let bracketed = false;
+  const source = spelled.replace(/\\[^]|\[\^?\]?|\]|&&|[.^$]/gu, (part) => {
+    const opens = part.startsWith("[");
+    if ((bracketed && UNKNOWN_IN_BRACKETS.includes(part)) || (opens && part.endsWith("]"))) {
+      throw unsupported;
+    }
+    if (opens || part === "]") bracketed = opens;
+    const sign = /^\\[^\p{L}\p{N}^$\\.*+?()[\]{}|/]$/u.test(part) && !(bracketed && part === "\\-");
+    return (bracketed ? IN_BRACKETS : OUTSIDE)[part] ?? (sign ? part.slice(1) : part);
+  });
   try {
     return new RegExp(source, "gu");
   } catch {
-    throw new FormatError(op, `pattern ${JSON.stringify(pattern)} is not supported`);
+    throw unsupported;
   }
 }
 

@@ -73,6 +73,9 @@ export function createImage(
 /** Throws unless the pixels fill the image. */
 export function checkImage(op: string, image: Image): void {
   const { width, height, channels, data } = image;
+  if ("shape" in image) {
+    throw new TypeError(`${op}: expects an image of bytes, not floats (put ToTensor after it)`);
+  }
   if (data.length !== width * height * channels || data.length === 0) {
     throw new RangeError(
       `${op}: data has ${data.length} bytes, the image needs ${width * height * channels}: ` +

@@ -117,9 +117,15 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<Placed<B>> 
    * @param dataset The samples.
    * @param options Batch size, order, workers.
    * @throws {RangeError} If an option is out of range, or two exclude each other.
+   * @throws {TypeError} If the data set gives no samples.
    */
   constructor(dataset: Dataset<T>, options: DataLoaderOptions<T, B> = {}) {
     checkOptions(options);
+    if (typeof dataset.get !== "function") {
+      throw new TypeError(
+        "DataLoader: dataset has no method get (for a list use { length, get: (i) => list[i] })",
+      );
+    }
     const { seed = 0, workers } = options;
     const count = workers === undefined ? 0 : workers.count ?? 1;
     this.dataset = dataset;

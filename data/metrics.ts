@@ -49,7 +49,8 @@ export function accuracy(targets: Labels, predictions: Labels): number {
  * @param scores Scores, `[count, classes]`, row-major.
  * @param k How many classes may hold the true one.
  * @returns From 0 to 1.
- * @throws {RangeError} If the scores do not fill the rows, `k` is below 1, or a label has no score.
+ * @throws {RangeError} If the scores do not fill the rows or one is NaN, `k` is below 1, or a label
+ *   has no score.
  *
  * @example
  * ```ts
@@ -69,6 +70,8 @@ export function topKAccuracy(targets: Labels, scores: ArrayLike<number>, k: numb
         `${targets.length} targets`,
     );
   }
+  const nan = Array.prototype.findIndex.call(scores, Number.isNaN);
+  if (nan !== -1) throw new RangeError(`topKAccuracy: score ${nan} is NaN`);
   let right = 0;
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i]!;
@@ -108,6 +111,8 @@ function resolveClasses(
     throw new RangeError(`${op}: classes has ${classes.length} names, labels ${labels.length}`);
   }
   if (labels.length === 0) throw new RangeError(`${op}: labels is empty`);
+  const twice = labels.find((label, i) => labels.indexOf(label) < i);
+  if (twice !== undefined) throw new RangeError(`${op}: label ${twice} occurs twice`);
   if (options.labels === undefined && classes !== undefined) {
     const outside = occurring.find((label) => label < 0 || label >= classes.length);
     if (outside !== undefined) {
@@ -125,7 +130,8 @@ function resolveClasses(
  * @param predictions Predicted labels.
  * @param options Labels or class names.
  * @returns One row for each class.
- * @throws {RangeError} If the lengths differ or are 0, or a label is no whole number.
+ * @throws {RangeError} If the lengths differ or are 0, a label is no whole number, or one is listed
+ *   twice.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 // The steps that cut a text into the words within which BPE merges: Hugging Face's pre-tokenizers
 // ByteLevel, Split, Digits and Sequence.
 
+import { readObjects } from "./_check.ts";
 import { GPT2_PATTERN, LLAMA3_PATTERN, toByteCharacters, translatePattern } from "./byte_level.ts";
 import { FormatError } from "./errors.ts";
 
@@ -35,7 +36,7 @@ export function buildPreTokenizer(op: string, config: unknown, field: string): P
     case "Split":
       return buildSplit(op, options, field);
     case "Digits":
-      return isolate(options.individual_digits === true ? /\p{Nd}/gu : /\p{Nd}+/gu);
+      return isolate(options.individual_digits === true ? /\p{N}/gu : /\p{N}+/gu);
     default: {
       const type = JSON.stringify(options.type);
       throw new FormatError(op, `${field}.type is ${type}, which is not supported`);
@@ -44,8 +45,9 @@ export function buildPreTokenizer(op: string, config: unknown, field: string): P
 }
 
 function buildSequence(op: string, list: unknown, field: string): PreTokenizer {
-  if (!Array.isArray(list)) throw new FormatError(op, `${field} is no list`);
-  const steps = list.map((config, i) => buildPreTokenizer(op, config, `${field}[${i}]`));
+  const steps = readObjects(op, list, field).map((config, i) =>
+    buildPreTokenizer(op, config, `${field}[${i}]`)
+  );
   return (pieces) => steps.reduce((parts, step) => step(parts), pieces);
 }
 

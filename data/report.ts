@@ -1,5 +1,11 @@
 import { checkInteger } from "./_check.ts";
-import { type ClassOptions, type ClassScores, type Labels, scoresFor } from "./metrics.ts";
+import {
+  accuracy,
+  type ClassOptions,
+  type ClassScores,
+  type Labels,
+  scoresFor,
+} from "./metrics.ts";
 
 /** Options of {@linkcode classificationReport}. */
 export interface ReportOptions extends ClassOptions {
@@ -38,11 +44,12 @@ export function classificationReport(
   checkInteger("classificationReport", "digits", digits, 0);
   const scores = scoresFor("classificationReport", targets, predictions, options);
   const { micro } = scores;
-  // Where nothing at all is right, scikit-learn counts in floating point, and it shows.
-  const supportText = (count: number): string => micro.f1Score === 0 ? `${count}.0` : `${count}`;
-  const width = Math.max("weighted avg".length, digits, ...scores.names.map((n) => n.length));
+  // Where no sample at all is right, scikit-learn counts in floating point, and it shows.
+  const float = accuracy(targets, predictions) === 0;
+  const supportText = (count: number): string => float ? `${count}.0` : `${count}`;
+  const width = Math.max("weighted avg".length, digits, ...scores.names.map(codePoints));
   const line = (name: string, cells: readonly string[]): string =>
-    `${name.padStart(width)} ${cells.map((cell) => ` ${cell.padStart(9)}`).join("")}\n`;
+    `${padName(name, width)} ${cells.map((cell) => ` ${cell.padStart(9)}`).join("")}\n`;
   const row = (name: string, s: ClassScores): string =>
     line(name, [
       fixed(s.precision, digits),
@@ -61,6 +68,15 @@ export function classificationReport(
     row("macro avg", scores.macro),
     row("weighted avg", scores.weighted),
   ].join("");
+}
+
+/** Length of a text in Python. */
+function codePoints(text: string): number {
+  return [...text].length;
+}
+
+function padName(name: string, width: number): string {
+  return " ".repeat(width - codePoints(name)) + name;
 }
 
 /** Python's fixed format: an exact half goes to the even digit, where `toFixed` goes up. */
@@ -97,9 +113,9 @@ export function formatConfusionMatrix(
       `formatConfusionMatrix: classes has ${names.length} names, matrix ${matrix.length} rows`,
     );
   }
-  const width = Math.max(...names.map((n) => n.length), ...matrix.flat().map((n) => `${n}`.length));
-  const head = Math.max(...names.map((name) => name.length));
+  const head = Math.max(...names.map(codePoints));
+  const width = Math.max(head, ...matrix.flat().map((n) => `${n}`.length));
   const line = (name: string, cells: readonly (string | number)[]): string =>
-    `${name.padStart(head)} ${cells.map((cell) => ` ${String(cell).padStart(width)}`).join("")}\n`;
+    `${padName(name, head)} ${cells.map((cell) => ` ${padName(String(cell), width)}`).join("")}\n`;
   return line("", names) + matrix.map((row, i) => line(names[i]!, row)).join("");
 }

@@ -113,7 +113,7 @@ function readHeader(bytes: Uint8Array, fail: Fail): [string, unknown][] {
   let text: string;
   let header: unknown;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     header = JSON.parse(text);
   } catch {
     throw fail("header is no JSON");
@@ -144,7 +144,10 @@ function duplicateKey(text: string): string | undefined {
 }
 
 function readMetadata(value: unknown, fail: Fail): Record<string, string> {
-  const entries = typeof value === "object" && value !== null ? Object.entries(value) : undefined;
+  if (value === null) return {};
+  const entries = typeof value === "object" && !Array.isArray(value)
+    ? Object.entries(value)
+    : undefined;
   if (entries === undefined || entries.some(([, text]) => typeof text !== "string")) {
     throw fail("metadata is no object of strings");
   }

@@ -113,8 +113,14 @@ export class Normalize implements Transform<FloatImage, FloatImage> {
    * @param image Floats `[channels, height, width]`.
    * @returns Floats of the same shape.
    * @throws {RangeError} If the number of channels differs from the number of means.
+   * @throws {TypeError} If the image holds bytes.
    */
   forward(image: FloatImage): FloatImage {
+    if (!("shape" in image)) {
+      throw new TypeError(
+        "Normalize: expects floats, not an image of bytes (put ToTensor before it)",
+      );
+    }
     const channels = image.shape[0]!;
     this.checkChannels(channels);
     const pixels = image.data.length / channels;

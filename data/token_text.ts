@@ -1,6 +1,7 @@
 // What stands around the model in a `tokenizer.json`: normalizers before it, decoders after it,
 // templates around its ids.
 
+import { readObjects } from "./_check.ts";
 import { byteToken } from "./bpe_model.ts";
 import { fromByteCharacters } from "./byte_level.ts";
 import { FormatError } from "./errors.ts";
@@ -26,8 +27,9 @@ export function buildNormalizer(
   const options = config as Config;
   switch (options.type) {
     case "Sequence": {
-      const steps = (options.normalizers as unknown[]).map((step, i) =>
-        buildNormalizer(op, step, `${field}.normalizers[${i}]`)
+      const name = `${field}.normalizers`;
+      const steps = readObjects(op, options.normalizers, name).map((step, i) =>
+        buildNormalizer(op, step, `${name}[${i}]`)
       );
       return (text) => steps.reduce((value, step) => step(value), text);
     }
@@ -85,46 +87,58 @@ export function buildDecoder(op: string, config: unknown): Decoder {
     case "Fuse":
       return plain;
     case "Sequence":
-      return sequenceDecoder(op, (config as Config).decoders as unknown[], plain);
+      return sequenceDecoder(op, (config as Config).decoders, plain);
     default:
       throw unsupported(op, "decoder.type", (config as Config).type);
   }
 }
 
-/** The steps of SentencePiece models: Replace, ByteFallback, Fuse, Strip. */
-function sequenceDecoder(op: string, steps: readonly unknown[], plain: Decoder): Decoder {
+/** Place of each step: in another order a step would see pieces of other forms. */
+const STEP_PLACES: Readonly<Record<string, number>> = {
+  Replace: 0, // token by token
+  ByteLevel: 1, // tokens become one text
+  ByteFallback: 1,
+  Fuse: 2, // the same
+  Strip: 3, // on the whole text
+};
+
+/** The steps of SentencePiece models, Replace, ByteFallback, Fuse, Strip, or ByteLevel for these. */
+function sequenceDecoder(op: string, list: unknown, plain: Decoder): Decoder {
   const decoder = { ...plain };
-  steps.forEach((config, i) => {
+  let replace = (token: string): string => token;
+  let bytes = plain.bytes;
+  let place = 0;
+  let fused = false;
+  readObjects(op, list, "decoder.decoders").forEach((options, i) => {
     const field = `decoder.decoders[${i}]`;
-    const options = config as Config;
-    const inner = decoder.bytes;
-    switch (options.type) {
-      case "Replace": {
-        const [from, to] = readReplace(op, options, field);
-        decoder.bytes = (token) => inner(token.replaceAll(from, () => to));
-        break;
-      }
-      case "ByteFallback": {
-        const bytes = new Map(Array.from({ length: 256 }, (_, byte) => [byteToken(byte), byte]));
-        decoder.bytes = (token) => {
-          const byte = bytes.get(token);
-          return byte === undefined ? inner(token) : new Uint8Array([byte]);
-        };
-        break;
-      }
-      case "ByteLevel":
-        decoder.bytes = fromByteCharacters;
-        break;
-      case "Fuse":
-        break;
-      case "Strip":
-        decoder.finish = stripper(options);
-        break;
-      default:
-        throw unsupported(op, `${field}.type`, options.type);
+    const type = String(options.type);
+    const own = STEP_PLACES[type];
+    if (own === undefined) throw unsupported(op, `${field}.type`, options.type);
+    if (own < place || (own === 1 && place === 1) || (type === "Strip" && !fused)) {
+      throw new FormatError(op, `${field} is ${type} at a place that is not supported`);
+    }
+    place = own;
+    fused ||= type === "ByteLevel" || type === "Fuse";
+    if (type === "Replace") {
+      const [from, to] = readReplace(op, options, field);
+      const inner = replace;
+      replace = (token) => inner(token).replaceAll(from, () => to);
+    } else if (type === "ByteLevel") bytes = fromByteCharacters;
+    else if (type === "ByteFallback") bytes = byteFallback(plain.bytes);
+    else if (type === "Strip") {
+      const [inner, strip] = [decoder.finish, stripper(options)];
+      decoder.finish = (text) => strip(inner(text));
     }
   });
-  return decoder;
+  return { ...decoder, bytes: (token) => bytes(replace(token)) };
+}
+
+function byteFallback(plain: (token: string) => Uint8Array): (token: string) => Uint8Array {
+  const bytes = new Map(Array.from({ length: 256 }, (_, byte) => [byteToken(byte), byte]));
+  return (token) => {
+    const byte = bytes.get(token);
+    return byte === undefined ? plain(token) : new Uint8Array([byte]);
+  };
 }
 
 function stripper({ content, start, stop }: Config): (text: string) => string {
@@ -156,8 +170,9 @@ export function buildTemplate(
   if (config === null || config === undefined || configType(config) === "ByteLevel") return none;
   const options = config as Config;
   if (options.type === "Sequence") {
-    const list = (options.processors as unknown[]).map((step, i) =>
-      buildTemplate(op, step, idOf, `${field}.processors[${i}]`)
+    const name = `${field}.processors`;
+    const list = readObjects(op, options.processors, name).map((step, i) =>
+      buildTemplate(op, step, idOf, `${name}[${i}]`)
     );
     return {
       before: [...list].reverse().flatMap(({ before }) => before),
@@ -165,15 +180,20 @@ export function buildTemplate(
     };
   }
   if (options.type !== "TemplateProcessing") throw unsupported(op, `${field}.type`, options.type);
-  const parts = options.single as ({ SpecialToken?: { id: string } })[];
-  const middle = parts.findIndex((part) => part.SpecialToken === undefined);
-  const ids = parts.map(({ SpecialToken: special }) => {
-    if (special === undefined) return -1;
-    const id = idOf(special.id);
-    if (id === undefined) {
-      throw new FormatError(op, `${field} names the token "${special.id}", which does not exist`);
-    }
-    return id;
-  });
-  return { before: ids.slice(0, middle), after: ids.slice(middle + 1) };
+  const parts = readObjects(op, options.single, `${field}.single`);
+  const places = parts.flatMap((part, i) => "Sequence" in part ? [i] : []);
+  if (places.length !== 1) {
+    const problem = `${field}.single holds the text ${places.length} times, which is not supported`;
+    throw new FormatError(op, problem);
+  }
+  const tokens = (options.special_tokens ?? {}) as Record<string, { ids: number[] }>;
+  const idsOf = (list: typeof parts): number[] =>
+    list.flatMap(({ SpecialToken: special }) => {
+      const name = (special as { id?: string } | null | undefined)?.id ?? "";
+      const ids = tokens[name]?.ids ?? [idOf(name)];
+      if (ids[0] !== undefined) return ids as number[];
+      throw new FormatError(op, `${field} names the token "${name}", which does not exist`);
+    });
+  const [middle] = places as [number];
+  return { before: idsOf(parts.slice(0, middle)), after: idsOf(parts.slice(middle + 1)) };
 }

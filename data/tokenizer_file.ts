@@ -6,7 +6,8 @@ import type { Tokenizer } from "./tokenizer.ts";
 import { WordTokenizer } from "./word_tokenizer.ts";
 
 /**
- * Reads the content of a `tokenizer.json` of Hugging Face's format.
+ * Reads the content of a `tokenizer.json` of Hugging Face's format. As in their Transformers, the
+ * file's `truncation` and `padding` have no effect on single texts.
  *
  * @param text The JSON text.
  * @param source Name of the file for the error messages.
@@ -47,11 +48,11 @@ export function parseTokenizer(text: string, source?: string | undefined): Token
 function wordTokenizerOf(config: Record<string, unknown>): WordTokenizer | undefined {
   const model = config.model as { type?: unknown; vocab?: Record<string, number> } | undefined;
   if (model?.type !== "WordLevel" || typeof model.vocab !== "object") return undefined;
+  const written = WordTokenizer.fromTexts([]).toJSON().pre_tokenizer;
+  if (JSON.stringify(written) !== JSON.stringify(config.pre_tokenizer)) return undefined;
   const words: string[] = [];
   for (const [word, id] of Object.entries(model.vocab)) words[id] = word;
-  const written = new WordTokenizer(words).toJSON().pre_tokenizer;
-  const same = JSON.stringify(written) === JSON.stringify(config.pre_tokenizer);
-  return same ? new WordTokenizer(words) : undefined;
+  return new WordTokenizer(words);
 }
 
 /** The character tokenizer that a configuration without merges and splits describes. */

@@ -1,4 +1,4 @@
-import { nearestName } from "./_check.ts";
+import { checkTexts, nearestName } from "./_check.ts";
 import type { EncodeOptions, Tokenizer } from "./tokenizer.ts";
 
 const PAD = "<pad>";
@@ -46,6 +46,7 @@ export class WordTokenizer implements Tokenizer {
    * @returns A tokenizer that knows every word of them.
    */
   static fromTexts(texts: Iterable<string>): WordTokenizer {
+    checkTexts("WordTokenizer", texts);
     const words = new Set<string>();
     for (const text of texts) for (const word of wordsOf(text)) words.add(word);
     return new WordTokenizer([PAD, ...[...words].sort()]);

@@ -48,11 +48,11 @@ import {
   Subset,
   ToTensor,
 } from "@tensaurus/core/data";
-import { commandLine, resumeConfig, type Script, UsageError } from "./kit/config.ts";
+import { commandLine, type Parsed, resumeConfig, type Script, UsageError } from "./kit/config.ts";
 import { openDevice } from "./kit/device.ts";
 import { expectAtLeast } from "./kit/expect.ts";
 import { runMain } from "./kit/main.ts";
-import { decodePicture, encodePng, grid } from "./kit/picture.ts";
+import { decodePicture, encodePng, grid, withoutAlpha } from "./kit/picture.ts";
 import { TrainingRun } from "./kit/run.ts";
 import { type Checkpoint, findCheckpoint, type RunFolder, savedConfig } from "./kit/run_folder.ts";
 import { checkpointFiles, loadCheckpoint, loadWeights } from "./kit/state.ts";
@@ -92,6 +92,9 @@ const config = {
 };
 
 type Config = typeof config;
+
+/** What the weights of a run were learned with. */
+const FIXED = ["imageSize", "classes", "mean", "deviation"] as const;
 
 /** Settings, presets and commands of this script. */
 export const script: Script<Config> = {
@@ -190,7 +193,10 @@ function transformOf(settings: Config, training: boolean): Compose {
 
 async function openData(settings: Config, training: boolean): Promise<LabeledImages> {
   const root = settings.data === "" ? undefined : settings.data;
-  return await loadMnist({ root, train: training });
+  const images = await loadMnist({ root, train: training });
+  const labels = 1 + images.labels.reduce((most, label) => Math.max(most, label), 0);
+  if (labels <= settings.classes) return images;
+  throw new UsageError(`--classes: ${settings.classes} are too few for labels up to ${labels - 1}`);
 }
 
 /** Batches of the first images of a set. */
@@ -380,27 +386,23 @@ async function drawDigits(
 
 async function openModel(
   checkpoint: string,
-  given: Config,
+  parsed: Parsed<Config>,
 ): Promise<{ model: Net; settings: Config }> {
   const found = await findCheckpoint(checkpoint, { name: "cnn" });
-  const saved = await savedConfig(found) as Config;
-  const settings = {
-    ...given,
-    imageSize: saved.imageSize,
-    classes: saved.classes,
-    mean: saved.mean,
-    deviation: saved.deviation,
-  };
-  await openDevice(given);
+  const saved = resumeConfig(parsed, await savedConfig(found), FIXED);
+  const fixed = Object.fromEntries(FIXED.map((key) => [key, saved[key]]));
+  const settings = { ...parsed.config, ...fixed };
+  await openDevice(settings);
   const model = new Net(settings);
   await loadWeights(`${found.path}/model.safetensors`, model);
   return { model, settings };
 }
 
 /** The three likeliest digits of image files. */
-async function predict(files: readonly string[], given: Config): Promise<void> {
+async function predict(parsed: Parsed<Config>): Promise<void> {
+  const { args: files, config: given } = parsed;
   if (!files.length) throw new UsageError("predict: name at least one image file");
-  const { model, settings } = await openModel(given.resume || "last", given);
+  const { model, settings } = await openModel(given.resume || "last", parsed);
   model.eval();
   const transform = transformOf(settings, false);
   for (const file of files) {
@@ -416,15 +418,15 @@ async function predict(files: readonly string[], given: Config): Promise<void> {
 }
 
 /** A picture as MNIST has digits: grey, light on dark. */
-function asDigit(picture: Image): Image {
-  const gray = new Grayscale(1).forward(picture);
+export function asDigit(picture: Image): Image {
+  const gray = new Grayscale(1).forward(withoutAlpha(picture));
   const mean = gray.data.reduce((sum, v) => sum + v, 0) / gray.data.length;
   return mean < 128 ? gray : { ...gray, data: gray.data.map((v) => 255 - v) };
 }
 
-async function evalCommand(args: readonly string[], given: Config): Promise<void> {
-  const [checkpoint = given.resume || "last"] = args;
-  const { model, settings } = await openModel(checkpoint, given);
+async function evalCommand(parsed: Parsed<Config>): Promise<void> {
+  const { args, config: given } = parsed;
+  const { model, settings } = await openModel(args[0] ?? (given.resume || "last"), parsed);
   const loader = loaderOf(settings, await openData(settings, false), false);
   const accuracy = await report(model, loader, undefined, settings, 0);
   expectAtLeast("test accuracy", accuracy, given.expect);
@@ -432,12 +434,12 @@ async function evalCommand(args: readonly string[], given: Config): Promise<void
 
 async function main(): Promise<void> {
   const parsed = commandLine(script);
-  const { command, args, config: given } = parsed;
-  if (command === "predict") return await predict(args, given);
-  if (command === "eval") return await evalCommand(args, given);
+  const { command, config: given } = parsed;
+  if (command === "predict") return await predict(parsed);
+  if (command === "eval") return await evalCommand(parsed);
   if (given.resume === "") return await train(given);
   const checkpoint = await findCheckpoint(given.resume, { name: "cnn" });
-  await train(resumeConfig(parsed, await savedConfig(checkpoint)), checkpoint);
+  await train(resumeConfig(parsed, await savedConfig(checkpoint), FIXED), checkpoint);
 }
 
 if (import.meta.main) await runMain(main);

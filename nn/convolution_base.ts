@@ -58,7 +58,7 @@ export abstract class ConvolutionBase extends Module {
     this.inChannels = inChannels;
     this.outChannels = outChannels;
     this.groups = groups;
-    this.kernelSize = perAxis(name, "kernelSize", kernelSize, rank, 1);
+    this.kernelSize = perAxis(name, "kernelSize", kernelSize, rank);
     const [outer, inner] = transposed ? [inChannels, outChannels] : [outChannels, inChannels];
     const shape = [outer, inner / groups, ...this.kernelSize];
     const bound = fanBound(shape.slice(1).reduce((n, s) => n * s, 1));

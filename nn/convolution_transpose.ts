@@ -186,7 +186,7 @@ function paddingFor(
   outputSize: Sizes,
 ): number[] {
   const rank = kernel.length;
-  const wanted = perAxis(name, "outputSize", outputSize, rank, 1);
+  const wanted = perAxis(name, "outputSize", outputSize, rank);
   const stride = perAxis(name, "stride", options.stride, rank, 1);
   const padding = perAxis(name, "padding", options.padding, rank, 0);
   const dilation = perAxis(name, "dilation", options.dilation, rank, 1);

@@ -1,6 +1,6 @@
 /** Recurrent layers over sequences. */
 import { gruSequence, linear, lstmSequence, rnnSequence, type Tensor, zeros } from "../ops/mod.ts";
-import { checkChoice } from "../ops/check.ts";
+import { checkChoice, rangeError } from "../ops/check.ts";
 import {
   type LSTMOptions,
   RecurrentBase,
@@ -178,6 +178,9 @@ export class LSTM extends RecurrentBase {
     options: SequenceOptions = {},
   ): [Tensor, [Tensor, Tensor]] {
     const sizes = [this.projSize || this.hiddenSize, this.hiddenSize];
+    if (state && !(Array.isArray(state) && state.length === 2)) {
+      throw rangeError("LSTM", "state is no pair [hidden state, cell state]");
+    }
     const initial = [state?.[0], state?.[1]];
     const { output, finals } = this.runLayers(x, initial, sizes, options);
     return [output, [finals[0]!, finals[1]!]];

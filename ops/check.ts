@@ -197,8 +197,14 @@ export function checkChoice(
   }
 }
 
+/** Refuses what is no list, as where sizes are given one by one. */
+export function checkList(op: string, name: string, value: readonly unknown[]): void {
+  if (!Array.isArray(value)) throw rangeError(op, `${name} is ${value}, expected a list`);
+}
+
 /** Refuses sizes that are not whole numbers ≥ 0. */
 export function checkSizes(op: string, shape: readonly number[], name = "shape"): void {
+  checkList(op, name, shape);
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
       throw rangeError(op, `sizes are whole numbers of at least 0`, { [name]: shape });

@@ -176,7 +176,12 @@ export function commonBackend(op: string, inputs: readonly Tensor[]): Backend {
   for (const x of inputs) {
     if (x.storage.backend !== backend) {
       const facts = Object.fromEntries(inputs.map((t, i) => [argumentName(i), t.device]));
-      throw new DeviceError(op, "tensors are on different devices", facts, "move one with to()");
+      throw new DeviceError(
+        op,
+        "tensors are on different devices",
+        facts,
+        "move one with await toDevice()",
+      );
     }
   }
   return backend;

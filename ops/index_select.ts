@@ -153,7 +153,7 @@ export function embedding(input: Tensor, weight: Tensor, options: EmbeddingOptio
   const facts = { input: input.shape, weight: weight.shape };
   if (weight.ndim !== 2) throw new ShapeError("embedding", "weight needs 2 dimensions", facts);
   const size = weight.shape[0]!;
-  checkLabelRange("embedding", "input", input, size, facts);
+  checkLabelRange("embedding", "input", input, size, facts, undefined, "rows");
   const { paddingIdx, maxNorm, normType = 2, scaleGradByFreq } = options;
   if (maxNorm !== undefined && maxNorm !== null) shortenRows(input, weight, maxNorm, normType);
   let rows = apply(INDEX_SELECT, [weight, input], { axis: 0 });

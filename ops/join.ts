@@ -2,7 +2,7 @@
 import { convert } from "./convert.ts";
 import { recordGradient } from "./autograd.ts";
 import { wholeTensor } from "./base.ts";
-import { normalizeAxis, ShapeError } from "./check.ts";
+import { checkList, normalizeAxis, ShapeError } from "./check.ts";
 import { currentTrace } from "./compile/trace.ts";
 import { apply, commonBackend, defineOp, resultType } from "./define.ts";
 import * as e from "./ir/expr.ts";
@@ -61,6 +61,7 @@ const CAT = defineOp<{ axis: number }>({
  * @throws {ShapeError} If other sizes differ.
  */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
+  checkList("cat", "tensors", tensors);
   const parts = tensors.filter((x) => !(x.ndim === 1 && x.shape[0] === 0));
   if (!tensors.length) throw new ShapeError("cat", "needs at least one tensor");
   if (!parts.length) return contiguous(tensors[0]!, true);
@@ -135,6 +136,7 @@ function packParts(parts: readonly Tensor[], axis: number): Tensor {
 
 /** Tensors of one shape joined along a new axis, like `torch.stack`. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
+  checkList("stack", "tensors", tensors);
   if (!tensors.length) throw new ShapeError("stack", "needs at least one tensor");
   const [first] = tensors as [Tensor];
   for (const x of tensors) {

@@ -22,10 +22,11 @@ export function checkLabelRange(
   classes: number,
   facts: Facts,
   ignore?: number | undefined,
+  unit = "classes",
 ): void {
   if (currentTrace() || labels.device === "webgpu") return;
   for (const label of labels.detach().dataSync()) {
     if ((label >= 0 && label < classes) || label === ignore) continue;
-    throw rangeError(op, `${name} ${label} is out of range for ${classes} classes`, facts);
+    throw rangeError(op, `${name} ${label} is out of range for ${classes} ${unit}`, facts);
   }
 }

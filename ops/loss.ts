@@ -123,10 +123,9 @@ function crossEntropyOfProbabilities(
   { weight, labelSmoothing = 0, reduction = "mean" }: CrossEntropyOptions,
 ): Tensor {
   if (input.ndim !== target.ndim || input.shape.some((s, d) => s !== target.shape[d])) {
-    throw new ShapeError("crossEntropy", "probabilities need the input's shape", {
-      input: input.shape,
-      target: target.shape,
-    });
+    const facts = { input: input.shape, target: target.shape };
+    const hint = 'labels need dtype int32: to("int32")';
+    throw new ShapeError("crossEntropy", "probabilities need the input's shape", facts, hint);
   }
   const axis = input.ndim === 1 ? 0 : 1;
   const classes = input.shape[axis]!;

@@ -1,5 +1,5 @@
 /** Losses of predictions against targets of the same kind, and of pairs and triples of vectors. */
-import { broadcastShapes, ShapeError } from "./check.ts";
+import { broadcastShapes, ShapeError, shapeText } from "./check.ts";
 import { abs, add, div, mul, neg, sub } from "./arithmetic.ts";
 import { clamp, where } from "./choice.ts";
 import { eq, gt, lt, ne } from "./comparison.ts";
@@ -21,14 +21,30 @@ function difference(op: string, input: Tensor, target: Tensor): Tensor {
   return sub(input, target);
 }
 
+/** Warnings that were given: a loop should not repeat them. */
+const given = new Set<string>();
+
+/** The same where PyTorch warns: `[N, 1]` against `[N]` gives `[N, N]`, hardly ever what is meant. */
+function likeDifference(op: string, input: Tensor, target: Tensor): Tensor {
+  const gap = difference(op, input, target);
+  const [from, to] = [shapeText(input.shape), shapeText(target.shape)];
+  const warning = `${op}: input ${from} and target ${to} differ, the loss is over ` +
+    `${shapeText(gap.shape)} (reshape one of them)`;
+  if (from !== to && !given.has(warning)) {
+    given.add(warning);
+    console.warn(warning);
+  }
+  return gap;
+}
+
 /** Mean squared error, like `torch.nn.functional.mse_loss`. */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return reduceLoss("mseLoss", square(difference("mseLoss", input, target)), options.reduction);
+  return reduceLoss("mseLoss", square(likeDifference("mseLoss", input, target)), options.reduction);
 }
 
 /** Mean absolute error, like `torch.nn.functional.l1_loss`. */
 export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return reduceLoss("l1Loss", abs(difference("l1Loss", input, target)), options.reduction);
+  return reduceLoss("l1Loss", abs(likeDifference("l1Loss", input, target)), options.reduction);
 }
 
 /** Options of `smoothL1Loss`. */
@@ -44,7 +60,7 @@ export function smoothL1Loss(
   options: SmoothL1LossOptions = {},
 ): Tensor {
   const { beta = 1, reduction } = options;
-  const gap = difference("smoothL1Loss", input, target);
+  const gap = likeDifference("smoothL1Loss", input, target);
   if (beta === 0) return reduceLoss("smoothL1Loss", abs(gap), reduction);
   const size = abs(gap);
   const near = mul(square(gap), 0.5 / beta);
@@ -60,7 +76,7 @@ export interface HuberLossOptions extends LossOptions {
 /** Squared near 0, linear beyond, like `torch.nn.functional.huber_loss`. */
 export function huberLoss(input: Tensor, target: Tensor, options: HuberLossOptions = {}): Tensor {
   const { delta = 1, reduction } = options;
-  const gap = difference("huberLoss", input, target);
+  const gap = likeDifference("huberLoss", input, target);
   const size = abs(gap);
   const far = mul(sub(size, delta / 2), delta);
   return reduceLoss("huberLoss", where(gt(size, delta), far, mul(square(gap), 0.5)), reduction);

@@ -93,7 +93,7 @@ function patchGeometry(
   kernelSize: Sizes,
   options: PatchOptions,
 ): PatchAttributes {
-  const kernel = perAxis(op, "kernelSize", kernelSize, 2, 1);
+  const kernel = perAxis(op, "kernelSize", kernelSize, 2);
   const stride = perAxis(op, "stride", options.stride, 2, 1);
   const padding = perAxis(op, "padding", options.padding, 2, 0);
   const dilation = perAxis(op, "dilation", options.dilation, 2, 1);
@@ -140,7 +140,7 @@ export function foldImages(
   if (x.ndim === 2) {
     return withoutBatch(foldImages(unsqueeze(x, 0), outputSize, kernelSize, options));
   }
-  const image = perAxis("foldImages", "outputSize", outputSize, 2, 1);
+  const image = perAxis("foldImages", "outputSize", outputSize, 2);
   const geometry = patchGeometry("foldImages", image, kernelSize, options);
   const taps = sizeOf(geometry.kernel);
   if (x.ndim !== 3 || x.shape[1]! % taps || x.shape[2] !== sizeOf(geometry.output)) {

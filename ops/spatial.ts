@@ -2,15 +2,18 @@
 import { ShapeError, shapeText } from "./check.ts";
 import type { Sizes } from "./convolution.ts";
 
-/** One number per spatial axis. */
+/** One number per spatial axis; where it is absent `missing`, or an error. */
 export function perAxis(
   op: string,
   name: string,
   value: Sizes | undefined,
   rank: number,
-  missing: number,
+  missing?: number | undefined,
 ): number[] {
-  if (value === undefined) return new Array<number>(rank).fill(missing);
+  if (value === undefined) {
+    if (missing === undefined) throw new RangeError(`${op}: ${name} is missing`);
+    return new Array<number>(rank).fill(missing);
+  }
   const list = typeof value === "number" ? [value] : value;
   if (list.length !== 1 && list.length !== rank) {
     throw new ShapeError(op, `${name} has ${list.length} numbers for ${rank} spatial dimensions`, {

@@ -3,13 +3,13 @@ import { backward, type BackwardOptions } from "./autograd.ts";
 import { isGradEnabled } from "./grad_mode.ts";
 import { hostArray, registerCore, type View } from "./base.ts";
 import type { DeviceName } from "./backends/backend.ts";
-import { bytesOf, type DType, type TypedArray } from "./ir/dtype.ts";
+import { bytesOf, type DType, DTYPES, type TypedArray } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import { backendNamed } from "./compile/devices.ts";
 import { breathe } from "./compile/collect.ts";
 import { allocateStorage, type Storage } from "./compile/storage.ts";
 import { currentTrace } from "./compile/trace.ts";
-import { stateError } from "./check.ts";
+import { rangeError, stateError } from "./check.ts";
 import { fullOn, scalarOn } from "./host_values.ts";
 import type { TensorOrNumber } from "./define.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
@@ -115,6 +115,10 @@ export class Tensor extends ActivationMethods {
    * devices from a tensor that is on a GPU takes a promise: use `await x.toDevice(name)`.
    */
   to(target: DType): Tensor {
+    if (!DTYPES.includes(target)) {
+      const problem = `"${target}" is not one of ${DTYPES.join(", ")}`;
+      throw rangeError("to", problem, {}, "to another device with await toDevice(name)");
+    }
     return convert(this, target);
   }
 
@@ -199,6 +203,13 @@ export class Tensor extends ActivationMethods {
   /** Shape, dtype and device; with the values where they can be read at once. */
   override toString(): string {
     return formatTensor(this);
+  }
+
+  /** In templates the text; refused by operators, which JavaScript cannot overload. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return formatTensor(this);
+    const problem = "operators do not take tensors";
+    throw stateError("Tensor", problem, "a.add(b), a.gt(b), or await a.item() for the number");
   }
 
   /** What Deno prints. */

@@ -1,6 +1,7 @@
 /** Other ways to see the same elements. */
 import { contiguousStrides, core, isContiguous, makeTensor } from "./base.ts";
 import {
+  checkList,
   checkSizes,
   normalizeAxes,
   normalizeAxis,
@@ -44,6 +45,7 @@ export function clone(x: Tensor): Tensor {
 
 /** Fills in a −1 and checks the number of elements. */
 function resolveShape(op: string, x: Tensor, shape: readonly number[]): number[] {
+  checkList(op, "shape", shape);
   const unknown = shape.filter((s) => s === -1).length;
   const known = shape.reduce((n, s) => s === -1 ? n : n * s, 1);
   const total = sizeOf(x.shape);
@@ -135,6 +137,7 @@ export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Ten
 
 /** Axes in another order, like `torch.permute`. */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
+  checkList("permute", "dims", dims);
   const order = normalizeAxes("permute", dims, x.ndim);
   if (order.length !== x.ndim) {
     throw new ShapeError("permute", `${dims.length} axes named, the tensor has ${x.ndim}`, {
@@ -182,6 +185,7 @@ export function movedim(
 
 /** Axes of size 1 (and new ones in front) repeated to `shape`, without a copy, like `torch.expand`; −1 keeps a size. */
 export function expand(x: Tensor, shape: readonly number[]): Tensor {
+  checkList("expand", "shape", shape);
   const skip = shape.length - x.ndim;
   const sizes = shape.map((s, d) => s === -1 && d >= skip ? x.shape[d - skip]! : s);
   checkSizes("expand", sizes);

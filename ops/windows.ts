@@ -45,7 +45,7 @@ export function fixedWindows(
   options: WindowOptions,
 ): WindowAxis[] {
   checkRank(op, shape, rank);
-  const kernel = perAxis(op, "kernelSize", kernelSize, rank, 1);
+  const kernel = perAxis(op, "kernelSize", kernelSize, rank);
   const { stride: steps } = options;
   const missing = steps === undefined || steps === null ||
     (typeof steps === "object" && !steps.length);

@@ -3,11 +3,23 @@ import type { Tensor } from "../ops/mod.ts";
 import { rangeError } from "../ops/check.ts";
 import type { OptimizerSettings, Options, RuleInput } from "./optimizer.ts";
 
+/** Refuses settings that an optimizer does not have: they would go unnoticed. */
+export function checkSettings(optimizer: string, settings: object, known: object): void {
+  if (typeof settings !== "object") {
+    throw rangeError(optimizer, `settings are ${settings}, expected an object`, {}, "{ lr: 0.1 }");
+  }
+  const unknown = Object.keys(settings).find((name) => !(name in known));
+  if (unknown === undefined) return;
+  throw rangeError(optimizer, `no setting is called ${unknown}`, {}, Object.keys(known).join(", "));
+}
+
 /** Settings with defaults where they are absent or undefined. */
 export function withDefaults<S extends OptimizerSettings>(
+  optimizer: string,
   defaults: S,
   settings: Options<S>,
 ): S {
+  checkSettings(optimizer, settings, defaults);
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   return { ...defaults, ...Object.fromEntries(given) };
 }

@@ -57,7 +57,7 @@ export class Adafactor extends Optimizer<AdafactorSettings> {
     super(
       "Adafactor",
       params,
-      withDefaults<AdafactorSettings>({
+      withDefaults<AdafactorSettings>("Adafactor", {
         lr: 0.01,
         beta2Decay: -0.8,
         eps: [null, 1e-3],

@@ -88,7 +88,7 @@ export class Adam extends AdamBase {
     super(
       "Adam",
       params,
-      withDefaults<AdamSettings>({
+      withDefaults<AdamSettings>("Adam", {
         lr: 0.001,
         betas: [0.9, 0.999],
         eps: 1e-8,
@@ -144,7 +144,7 @@ export class AdamW extends AdamBase {
     super(
       "AdamW",
       params,
-      withDefaults<AdamSettings>({
+      withDefaults<AdamSettings>("AdamW", {
         lr: 0.001,
         betas: [0.9, 0.999],
         eps: 1e-8,

@@ -64,7 +64,7 @@ export class Adamax extends Optimizer<AdamaxSettings> {
     super(
       "Adamax",
       params,
-      withDefaults<AdamaxSettings>({
+      withDefaults<AdamaxSettings>("Adamax", {
         lr: 0.002,
         betas: [0.9, 0.999],
         eps: 1e-8,
@@ -151,7 +151,7 @@ export class NAdam extends Optimizer<NAdamSettings> {
     super(
       "NAdam",
       params,
-      withDefaults<NAdamSettings>({
+      withDefaults<NAdamSettings>("NAdam", {
         lr: 0.002,
         betas: [0.9, 0.999],
         eps: 1e-8,
@@ -246,7 +246,7 @@ export class RAdam extends Optimizer<RAdamSettings> {
     super(
       "RAdam",
       params,
-      withDefaults<RAdamSettings>({
+      withDefaults<RAdamSettings>("RAdam", {
         lr: 0.001,
         betas: [0.9, 0.999],
         eps: 1e-8,

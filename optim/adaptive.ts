@@ -66,7 +66,7 @@ export class RMSprop extends Optimizer<RMSpropSettings> {
     super(
       "RMSprop",
       params,
-      withDefaults<RMSpropSettings>({
+      withDefaults<RMSpropSettings>("RMSprop", {
         lr: 0.01,
         alpha: 0.99,
         eps: 1e-8,
@@ -160,7 +160,7 @@ export class Adagrad extends Optimizer<AdagradSettings> {
     super(
       "Adagrad",
       params,
-      withDefaults<AdagradSettings>({
+      withDefaults<AdagradSettings>("Adagrad", {
         lr: 0.01,
         lrDecay: 0,
         weightDecay: 0,
@@ -246,7 +246,7 @@ export class Adadelta extends Optimizer<AdadeltaSettings> {
     super(
       "Adadelta",
       params,
-      withDefaults<AdadeltaSettings>({
+      withDefaults<AdadeltaSettings>("Adadelta", {
         lr: 1,
         rho: 0.9,
         eps: 1e-6,

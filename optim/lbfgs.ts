@@ -92,7 +92,7 @@ export class LBFGS {
     if (kinds.length > 1) {
       throw stateError("LBFGS", `parameters are of several kinds: ${kinds.join(", ")}`);
     }
-    const full = withDefaults<LBFGSSettings>({
+    const full = withDefaults<LBFGSSettings>("LBFGS", {
       lr: 1,
       maxIter: 20,
       maxEval: null,

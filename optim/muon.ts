@@ -66,7 +66,7 @@ export class Muon extends Optimizer<MuonSettings> {
     super(
       "Muon",
       params,
-      withDefaults<MuonSettings>({
+      withDefaults<MuonSettings>("Muon", {
         lr: 1e-3,
         weightDecay: 0.1,
         momentum: 0.95,

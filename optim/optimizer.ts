@@ -6,6 +6,7 @@ import { guarded } from "../ops/guard.ts";
 import { Bucket, type RuleTensors, type StatePlan, type Updated } from "./_bucket.ts";
 import { pythonSettings, scriptSettings } from "./_names.ts";
 import { checkParameters } from "./_parameters.ts";
+import { checkSettings } from "./_rules.ts";
 
 export type { RuleTensors, StatePlan, Updated } from "./_bucket.ts";
 
@@ -130,6 +131,8 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
 
   /** Adds parameters with settings of their own, like `add_param_group`. */
   addParamGroup(group: { params: Iterable<Tensor> } & Options<S>): void {
+    const { params: _params, initialLr: _initialLr, ...own } = group as ParameterGroup<S>;
+    checkSettings(this.#name, own, this.#defaults);
     const full = { ...this.#defaults, ...defined(group), params: [...group.params] };
     const typed = full as unknown as ParameterGroup<S>;
     this.check(typed);

@@ -53,7 +53,7 @@ export class Rprop extends Optimizer<RpropSettings> {
     super(
       "Rprop",
       params,
-      withDefaults<RpropSettings>({
+      withDefaults<RpropSettings>("Rprop", {
         lr: 0.01,
         etas: [0.5, 1.2],
         stepSizes: [1e-6, 50],
@@ -145,7 +145,7 @@ export class ASGD extends Optimizer<ASGDSettings> {
     super(
       "ASGD",
       params,
-      withDefaults<ASGDSettings>({
+      withDefaults<ASGDSettings>("ASGD", {
         lr: 0.01,
         lambd: 0.0001,
         alpha: 0.75,

@@ -54,7 +54,7 @@ export class SGD extends Optimizer<SGDSettings> {
     super(
       "SGD",
       params,
-      withDefaults<SGDSettings>({
+      withDefaults<SGDSettings>("SGD", {
         lr: 1e-3,
         momentum: 0,
         dampening: 0,

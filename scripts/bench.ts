@@ -12,6 +12,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import { refuseUnknown } from "./_flags.ts";
 import {
   type DeviceName,
   manualSeed,
@@ -67,6 +68,7 @@ async function main(): Promise<void> {
     string: ["device", "filter", "seconds", "threads"],
     boolean: ["json", "describe", "paired"],
     negatable: ["paired"],
+    unknown: refuseUnknown,
     default: { device: "auto", filter: "", seconds: "12", threads: "", paired: true },
   });
   const threads = flags.threads === "" ? undefined : Number(flags.threads);

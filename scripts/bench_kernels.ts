@@ -10,6 +10,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import { refuseUnknown } from "./_flags.ts";
 import {
   conv2d,
   type DeviceName,
@@ -130,6 +131,7 @@ async function main(): Promise<void> {
   const flags = parseArgs(Deno.args, {
     string: ["device", "filter"],
     boolean: ["json", "check"],
+    unknown: refuseUnknown,
     default: { device: "auto", filter: "" },
   });
   const device = await setDevice(flags.device as DeviceName);

@@ -8,6 +8,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import { refuseUnknown } from "./_flags.ts";
 import { type DeviceName, setDevice } from "../ops/mod.ts";
 import { type Adapter, type CaseFile, type Outcome, readCases } from "./conformance/cases.ts";
 
@@ -50,6 +51,7 @@ export async function main(): Promise<void> {
   const flags = parseArgs(Deno.args, {
     string: ["device", "filter"],
     boolean: ["json", "verbose"],
+    unknown: refuseUnknown,
     default: { device: "cpu", filter: "" },
   });
   const device = flags.device as DeviceName;
@@ -75,7 +77,8 @@ export async function main(): Promise<void> {
     }
   }
   console.log(`${passed} passed, ${failed} failed`);
-  Deno.exit(failed ? 1 : 0);
+  if (passed + failed === 0) console.error(`--filter: no case has "${flags.filter}" in its name`);
+  Deno.exit(failed || !passed ? 1 : 0);
 }
 
 if (import.meta.main) await main();

@@ -11,6 +11,7 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import { refuseUnknown } from "./_flags.ts";
 import { manualSeed, randint, randn, setDevice } from "@tensaurus/core";
 import { Painter, same } from "../models/ddpm/paint.ts";
 import { Prompts } from "../models/ddpm/prompts.ts";
@@ -71,7 +72,7 @@ async function changedPlans(): Promise<string[]> {
 }
 
 if (import.meta.main) {
-  const { check } = parseArgs(Deno.args, { boolean: ["check"] });
+  const { check } = parseArgs(Deno.args, { boolean: ["check"], unknown: refuseUnknown });
   if (check) {
     const changed = await changedPlans();
     for (const file of changed) console.error(`tests/plans/${file} differs (deno task plans)`);

@@ -6,7 +6,6 @@
 import {
   centerCrop,
   Compose,
-  createImage,
   type Dataset,
   type FloatImage,
   FormatError,
@@ -22,7 +21,7 @@ import {
   resize,
   ToTensor,
 } from "@tensaurus/core/data";
-import { decodePicture } from "../kit/picture.ts";
+import { decodePicture, withoutAlpha } from "../kit/picture.ts";
 import { UsageError } from "../kit/settings.ts";
 
 /** Names of the data sets. */
@@ -142,21 +141,9 @@ export function fit(image: Image, size: number, channels: number): Image {
 
 /** Grey or colours; transparent pixels show white. */
 function withChannels(image: Image, channels: number): Image {
-  const opaque = image.channels % 2 ? image : withoutAlpha(image);
+  const opaque = withoutAlpha(image);
   if (opaque.channels === channels) return opaque;
   return new Grayscale(channels === 1 ? 1 : 3).forward(opaque);
-}
-
-function withoutAlpha({ width, height, channels, data }: Image): Image {
-  const colours = channels - 1;
-  const result = createImage(width, height, colours);
-  for (let i = 0; i < width * height; i++) {
-    const alpha = data[i * channels + colours]! / 255;
-    for (let c = 0; c < colours; c++) {
-      result.data[i * colours + c] = Math.round(255 + alpha * (data[i * channels + c]! - 255));
-    }
-  }
-  return result;
 }
 
 /** The images of a folder; those in a sub-folder have its name as class. */

@@ -8,6 +8,7 @@ import type { LoaderState } from "@tensaurus/core/data";
 import type { Module } from "@tensaurus/core/nn";
 import type { AdamW, EMA } from "@tensaurus/core/optim";
 import type { Panel } from "../kit/curves.ts";
+import { readJson } from "../kit/files.ts";
 import { encodePng, grid } from "../kit/picture.ts";
 import type { Checkpoint, RunFolder } from "../kit/run_folder.ts";
 import { UsageError } from "../kit/settings.ts";
@@ -79,7 +80,7 @@ export async function loadRun(
  */
 export async function loadPrompts(path: string): Promise<Prompts> {
   try {
-    return Prompts.load(JSON.parse(await Deno.readTextFile(`${path}/text.json`)));
+    return Prompts.load(await readJson(`${path}/text.json`));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new UsageError(`--resume: ${path} is no checkpoint of models/ddpm.ts`);

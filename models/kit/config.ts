@@ -233,13 +233,20 @@ function presetOf<C extends Settings>(script: Script<C>, flagged: Partial<C>): P
  * @param saved The `config.json` of the run.
  * @param fixed Settings that the saved weights depend on; giving another value is an error.
  * @returns The settings to go on with.
- * @throws {UsageError} If a fixed setting was given with another value than the saved one.
+ * @throws {UsageError} If a fixed setting was given with another value than the saved one, or the
+ *   run has none.
  */
 export function resumeConfig<C extends Settings>(
   parsed: Parsed<C>,
   saved: Readonly<Record<string, unknown>>,
   fixed: readonly (keyof C & string)[] = [],
 ): C {
+  const missing = fixed.find((key) => !(key in saved));
+  if (missing !== undefined) {
+    throw new UsageError(
+      `--resume: the run has no setting --${toKebabCase(missing)} (is it another script's?)`,
+    );
+  }
   const merged: Settings = { ...parsed.config };
   for (const key of Object.keys(merged)) {
     const now = merged[key]!;

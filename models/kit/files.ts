@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FormatError } from "@tensaurus/core/data";
 import { basename, dirname, join } from "@std/path";
 
 /**
@@ -54,7 +55,24 @@ export async function exists(path: string): Promise<boolean> {
     await Deno.stat(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    const { NotFound, NotADirectory } = Deno.errors;
+    if (error instanceof NotFound || error instanceof NotADirectory) return false;
     throw error;
+  }
+}
+
+/**
+ * Reads a JSON file.
+ *
+ * @param path The file.
+ * @returns What it holds.
+ * @throws {FormatError} If it holds no JSON.
+ */
+export async function readJson<T = Record<string, unknown>>(path: string): Promise<T> {
+  const text = await Deno.readTextFile(path);
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new FormatError("readJson", "file is no JSON", path);
   }
 }

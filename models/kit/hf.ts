@@ -8,7 +8,7 @@ import { cat, type Tensor } from "@tensaurus/core";
 import { FormatError, loadTensors, loadTokenizer, saveTensors } from "@tensaurus/core/data";
 import type { Tokenizer } from "@tensaurus/core/data";
 import type { StateDict } from "@tensaurus/core/nn";
-import { exists } from "./files.ts";
+import { exists, readJson } from "./files.ts";
 import type { SampleOptions } from "./generate.ts";
 import type { GptOptions } from "./gpt_options.ts";
 import { FAMILIES, type Family } from "./hf_families.ts";
@@ -69,10 +69,6 @@ export async function readHfFolder(folder: string, context = 1): Promise<HfFolde
     typeof end === "number" && end < options.vocabSize
   );
   return { options, state, tokenizer, endOfText, sampling, config, generation };
-}
-
-async function readJson(path: string): Promise<Record<string, unknown>> {
-  return JSON.parse(await Deno.readTextFile(path)) as Record<string, unknown>;
 }
 
 /** The options for texts of so many tokens. */

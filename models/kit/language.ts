@@ -11,7 +11,7 @@ import { exists } from "./files.ts";
 import { type SampleOptions, type TokenGenerator, writeText } from "./generate.ts";
 import { standardOutput } from "./progress.ts";
 import type { TrainingRun } from "./run.ts";
-import type { Limit } from "./settings.ts";
+import { type Limit, UsageError } from "./settings.ts";
 import { encodeFor, type TokenText } from "./text.ts";
 
 /** Settings of text, sampling and runs, with their defaults. */
@@ -96,7 +96,9 @@ export async function showSample(
   stop?: readonly number[],
 ): Promise<void> {
   const { prompt, length } = settings;
-  encodeFor("--prompt", tokenizer, prompt);
+  if (encodeFor("--prompt", tokenizer, prompt).length === 0) {
+    throw new UsageError("--prompt: is empty (give at least one character)");
+  }
   const { write } = standardOutput();
   const { rate } = await writeText(generator, tokenizer, prompt, { length, stop, show: write });
   const speed = rate > 0 ? `\n(${Math.round(rate)} tokens/s)` : "";

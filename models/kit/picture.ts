@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FormatError } from "@tensaurus/core/data";
 import { convertIndexedToRgb, decode as decodePngData, type DecodedPng, encode } from "fast-png";
 import jpeg from "jpeg-js";
 import { ADVANCE, drawText, HEIGHT, textWidth } from "./font.ts";
@@ -62,14 +63,14 @@ export function decodePicture(bytes: Uint8Array, name = "picture"): Picture {
   const isPng = bytes[0] === 0x89 && bytes[1] === 0x50;
   const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
   if (!isPng && !isJpeg) {
-    throw new RangeError(`decodePicture: ${name} is neither a PNG nor a JPEG`);
+    throw new FormatError("decodePicture", `${name} is neither a PNG nor a JPEG`);
   }
   try {
     return isPng ? decodePng(bytes) : decodeJpeg(bytes);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const format = isPng ? "PNG" : "JPEG";
-    throw new RangeError(`decodePicture: ${name} is not a valid ${format}: ${why}`, { cause });
+    throw new FormatError("decodePicture", `${name} is not a valid ${format}: ${why}`);
   }
 }
 
@@ -90,6 +91,26 @@ export function decodePicture(bytes: Uint8Array, name = "picture"): Picture {
 export function encodePng(picture: Picture): Uint8Array {
   const { width, height, channels, data } = picture;
   return encode({ width, height, channels, data, depth: 8 });
+}
+
+/**
+ * Lays a picture on a white ground.
+ *
+ * @param picture With alpha, or without, which is given back as it is.
+ * @returns The picture with 1 or 3 channels.
+ */
+export function withoutAlpha(picture: Picture): Picture {
+  const { width, height, channels, data } = picture;
+  if (channels % 2 === 1) return picture;
+  const colours = channels - 1;
+  const result = new Uint8Array(width * height * colours);
+  for (let i = 0; i < width * height; i++) {
+    const alpha = data[i * channels + colours]! / 255;
+    for (let c = 0; c < colours; c++) {
+      result[i * colours + c] = Math.round(255 + alpha * (data[i * channels + c]! - 255));
+    }
+  }
+  return { width, height, channels: colours, data: result };
 }
 
 /**
@@ -231,7 +252,8 @@ function fill(
   }
 }
 
-function paste(canvas: Picture, picture: Picture, x: number, y: number, scale: number): void {
+function paste(canvas: Picture, source: Picture, x: number, y: number, scale: number): void {
+  const picture = withoutAlpha(source);
   for (let row = 0; row < picture.height; row++) {
     for (let column = 0; column < picture.width; column++) {
       const colour = colourAt(picture, column, row);
@@ -242,12 +264,7 @@ function paste(canvas: Picture, picture: Picture, x: number, y: number, scale: n
 
 function colourAt({ width, channels, data }: Picture, column: number, row: number): Colour {
   const at = channels * (row * width + column);
-  const colour: Colour = channels < 3
+  return channels === 1
     ? [data[at]!, data[at]!, data[at]!]
     : [data[at]!, data[at + 1]!, data[at + 2]!];
-  if (channels === 1 || channels === 3) return colour;
-  const alpha = data[at + channels - 1]! / 255;
-  return colour.map((value, i) =>
-    Math.round(alpha * value + (1 - alpha) * BACKGROUND[i]!)
-  ) as unknown as Colour;
 }

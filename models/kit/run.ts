@@ -52,6 +52,11 @@ export interface TrainingRunOptions {
   remedy?: string;
 }
 
+/** A loss that is no number any more; the message says what may help. */
+export class DivergenceError extends Error {
+  override name = "DivergenceError";
+}
+
 /**
  * A run as its loop sees it.
  *
@@ -191,12 +196,12 @@ export class TrainingRun {
    *
    * @param values What was measured since the last line.
    * @param shown What stands on the line alone.
-   * @throws {Error} If the loss is NaN.
+   * @throws {DivergenceError} If the loss is NaN.
    */
   log(values: StepValues & Readonly<Record<string, number>>, shown: StepValues = {}): void {
     if (Number.isNaN(values.loss)) {
       const { remedy = "try a smaller --lr" } = this.#options;
-      throw new Error(`the loss is NaN at step ${this.#step} (${remedy})`);
+      throw new DivergenceError(`the loss is NaN at step ${this.#step} (${remedy})`);
     }
     this.folder.log({ step: this.#step, ...values });
     this.#progress.update(this.#step, { ...values, ...shown });

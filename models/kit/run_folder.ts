@@ -14,7 +14,7 @@
  * @module
  */
 import { dirname, join } from "@std/path";
-import { exists, removeIfThere, writeWhole } from "./files.ts";
+import { exists, readJson, removeIfThere, writeWhole } from "./files.ts";
 import { UsageError } from "./settings.ts";
 
 /** One line of `metrics.jsonl`. */
@@ -208,7 +208,7 @@ export async function findCheckpoint(
   const path = given === "last" ? (await numberedRuns(root, name)).at(-1)?.path : given;
   if (path === undefined) throw new UsageError(`--resume: no run of ${name} under ${root}`);
   if (await exists(join(path, "step.json"))) {
-    const { step } = JSON.parse(await Deno.readTextFile(join(path, "step.json"))) as Checkpoint;
+    const { step } = await readJson<Checkpoint>(join(path, "step.json"));
     return { step, path };
   }
   const newest = (await listCheckpoints(path)).at(-1);
@@ -223,7 +223,7 @@ export async function findCheckpoint(
  * @returns The content of its `config.json`.
  */
 export async function savedConfig(checkpoint: Checkpoint): Promise<Record<string, unknown>> {
-  return JSON.parse(await Deno.readTextFile(join(runOf(checkpoint), "config.json")));
+  return await readJson(join(runOf(checkpoint), "config.json"));
 }
 
 /**

@@ -7,6 +7,7 @@
 import { getRandomState, type RandomState, setRandomState, Tensor } from "@tensaurus/core";
 import { loadTensors, serializeSafetensors, toHost } from "@tensaurus/core/data";
 import type { Module } from "@tensaurus/core/nn";
+import { readJson } from "./files.ts";
 import type { CheckpointFiles } from "./run_folder.ts";
 
 /** An optimizer, as far as a checkpoint needs to know one. */
@@ -100,7 +101,7 @@ export async function loadCheckpoint(
   state: Pick<Stateful, "model" | "optimizer">,
 ): Promise<Record<string, unknown>> {
   await loadWeights(`${folder}/model.safetensors`, state.model);
-  const file = JSON.parse(await Deno.readTextFile(`${folder}/state.json`)) as StateFile;
+  const file = await readJson<StateFile>(`${folder}/state.json`);
   if (state.optimizer && file.optimizer) {
     const moments = await loadTensors(`${folder}/optimizer.safetensors`);
     const saved = restore(file.optimizer, moments);

@@ -33,27 +33,34 @@ const ROWS: Record<DType, DTypeRow> = {
 /** All element types. */
 export const DTYPES: readonly DType[] = Object.keys(ROWS) as DType[];
 
+/** What is known of a dtype; programs that nobody type-checked name others. */
+function rowOf(dtype: DType): DTypeRow {
+  const row = ROWS[dtype];
+  if (row) return row;
+  throw new RangeError(`dtype: "${dtype}" is not one of ${DTYPES.join(", ")}`);
+}
+
 /** Bytes of one element as it lies in device memory. */
 export function bytesOf(dtype: DType): number {
-  return ROWS[dtype].bytes;
+  return rowOf(dtype).bytes;
 }
 
 /** Whether `dtype` is one of the floating types. */
 export function isFloat(dtype: DType): boolean {
-  return ROWS[dtype].category === 2;
+  return rowOf(dtype).category === 2;
 }
 
 /** Whether `dtype` is a signed or unsigned integer. */
 export function isInteger(dtype: DType): boolean {
-  return ROWS[dtype].category === 1;
+  return rowOf(dtype).category === 1;
 }
 
 /** Promotion category: 0 bool, 1 integer, 2 float. */
 export function categoryOf(dtype: DType): 0 | 1 | 2 {
-  return ROWS[dtype].category;
+  return rowOf(dtype).category;
 }
 
 /** The wider of two element types, by PyTorch's table. */
 export function promoteTypes(a: DType, b: DType): DType {
-  return ROWS[a].rank >= ROWS[b].rank ? a : b;
+  return rowOf(a).rank >= rowOf(b).rank ? a : b;
 }

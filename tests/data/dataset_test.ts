@@ -27,6 +27,13 @@ function floats(...shape: number[]): HostArray {
   return { dtype: "float32", shape, data: new Float32Array(count) };
 }
 
+Deno.test("toTensor() says how a tensor gives its values", () => {
+  assertMessage(
+    () => toTensor(toTensor(floats(2)) as unknown as HostArray),
+    "toTensor: array holds no array (for a tensor's values await toHost(x))",
+  );
+});
+
 Deno.test("randomSplit() covers every sample once, by sizes or fractions", () => {
   for (const sizes of [[7, 3], [0.7, 0.3], [0.65, 0.35]]) {
     const parts = randomSplit(counting(10), sizes, { seed: 5 });

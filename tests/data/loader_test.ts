@@ -187,6 +187,10 @@ Deno.test("DataLoader throws for options that are wrong or exclude each other", 
     "DataLoader: sampler and shuffle exclude each other (give one of them)",
   );
   assertMessage(
+    () => new DataLoader([1, 2] as unknown as Dataset<number>),
+    "DataLoader: dataset has no method get (for a list use { length, get: (i) => list[i] })",
+  );
+  assertMessage(
     () => new DataLoader(data, { batchSampler: { length: 1, batches: () => [[0]] }, batchSize: 2 }),
     "DataLoader: batchSampler and batchSize exclude each other (give one of them)",
   );

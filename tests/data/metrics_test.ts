@@ -60,6 +60,21 @@ Deno.test("classificationReport() says micro avg where labels are left out", () 
   assertStringIncludes(report, "   micro avg       1.00      0.50      0.67         2\n");
 });
 
+Deno.test("classificationReport() counts in floating point only where no sample at all is right", () => {
+  const outside = classificationReport([0, 1], [0, 1], { labels: [5] });
+  assertStringIncludes(outside, "           5       0.00      0.00      0.00         0\n");
+  assertStringIncludes(classificationReport([0], [1]), "0.00      0.00      0.00       1.0\n");
+});
+
+Deno.test("reports measure class names in characters as Python does", () => {
+  const report = classificationReport([0, 1], [0, 1], { classes: ["😀", "smile"] });
+  assertStringIncludes(report, "           😀       1.00      1.00      1.00         1\n");
+  assertEquals(
+    formatConfusionMatrix([[5, 0], [1, 12]], ["😀", "b"]),
+    "    😀  b\n😀   5  0\nb   1 12\n",
+  );
+});
+
 Deno.test("classification metrics throw for labels that do not fit", () => {
   assertMessage(() => accuracy([1], [1, 2]), "accuracy: targets has 1 labels, predictions 2");
   assertMessage(() => accuracy([], []), "accuracy: there are no labels");
@@ -78,6 +93,10 @@ Deno.test("classification metrics throw for labels that do not fit", () => {
   assertMessage(
     () => confusionMatrix([0], [0], { labels: [] }),
     "confusionMatrix: labels is empty",
+  );
+  assertMessage(
+    () => classificationReport([0, 1], [0, 1], { labels: [0, 1, 0] }),
+    "classificationReport: label 0 occurs twice",
   );
   assertMessage(
     () => classificationReport([0], [0], { digits: -1 }),
@@ -100,6 +119,7 @@ Deno.test("topKAccuracy() counts the true class among the k best", () => {
     () => topKAccuracy([2], [1, 2], 1),
     "topKAccuracy: target 0 is 2, scores has 2 classes",
   );
+  assertMessage(() => topKAccuracy([0], [NaN, 0.5], 1), "topKAccuracy: score 0 is NaN");
 });
 
 Deno.test("perplexity() and bitsPerCharacter() convert nats", () => {

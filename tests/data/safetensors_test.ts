@@ -93,7 +93,9 @@ Deno.test("parseSafetensors() throws for a corrupt header", () => {
     [huge, "header length is 18446744073709551615, the format allows 100000000"],
     [file("{]", 0), "header is no JSON"],
     [file("[]", 0), "header is no JSON object"],
+    [file("\ufeff{}", 0), "header is no JSON"],
     [file('{"__metadata__":{"a":1}}', 0), "metadata is no object of strings"],
+    [file('{"__metadata__":["a"]}', 0), "metadata is no object of strings"],
     [
       file(`{"a":${entry("F8", [1], 0, 1)}}`, 1),
       'tensor "a" has dtype "F8", which is not supported',
@@ -116,6 +118,10 @@ Deno.test("parseSafetensors() throws for a corrupt header", () => {
   for (const [bytes, problem] of cases) {
     assertMessage(() => parseSafetensors(bytes), `parseSafetensors: ${problem}`);
   }
+});
+
+Deno.test("parseSafetensors() takes metadata that is null for none", () => {
+  assertEquals(parseSafetensors(file('{"__metadata__":null}', 0)).metadata, {});
 });
 
 Deno.test("parseSafetensors() throws for offsets that overlap or leave holes", () => {

@@ -10,6 +10,7 @@ import {
   WordTokenizer,
   writeFile,
 } from "../../data/mod.ts";
+import { translatePattern } from "../../data/byte_level.ts";
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { assertMessage, assertRejection } from "./_errors.ts";
 import training from "./fixtures/bpe_training.json" with { type: "json" };
@@ -88,6 +89,73 @@ Deno.test("BpeTokenizer adds the tokens of its template", () => {
   }));
   const plain = tokenizer.encode("cat", { addSpecialTokens: false });
   assertEquals([...tokenizer.encode("cat")], [0, ...plain]);
+});
+
+Deno.test("BpeTokenizer takes the ids of its template from the template's own table", () => {
+  const single = [{ SpecialToken: { id: "open" } }, { Sequence: { id: "A" } }];
+  const tokenizer = new BpeTokenizer(config({
+    post_processor: {
+      type: "TemplateProcessing",
+      single,
+      special_tokens: { open: { id: "open", ids: [5, 7], tokens: ["a", "b"] } },
+    },
+  }));
+  const plain = tokenizer.encode("cat", { addSpecialTokens: false });
+  assertEquals([...tokenizer.encode("cat")], [5, 7, ...plain]);
+});
+
+Deno.test("BpeTokenizer finds normalized added tokens after the others, in what is normalized", () => {
+  const flags = { special: false, single_word: false, lstrip: false, rstrip: false };
+  const tokenizer = new BpeTokenizer(config({
+    normalizer: { type: "Lowercase" },
+    added_tokens: [
+      { id: 270, content: "[M]", ...flags, normalized: true },
+      { id: 271, content: "[M]x", ...flags, normalized: true },
+      { id: 272, content: "[N]", ...flags, normalized: false },
+      { id: 273, content: "X[N]", ...flags, normalized: true },
+    ],
+  }));
+  const added = (text: string) => [...tokenizer.encode(text)].filter((id) => id >= 270);
+  assertEquals(added("[M] [m] [m]X"), [270, 270, 271]);
+  assertEquals(added("[N] [n]"), [272]);
+  assertEquals(added("X[N]"), [272]); // found before the longer one is looked for
+});
+
+Deno.test("BpeTokenizer takes all numbers for digits, as Hugging Face's Digits does", () => {
+  for (const [individual, cut] of [[true, 3], [false, 1]] as const) {
+    const tokenizer = new BpeTokenizer({
+      pre_tokenizer: { type: "Digits", individual_digits: individual },
+      decoder: { type: "Fuse" },
+      model: {
+        type: "BPE",
+        vocab: { "1": 0, "½": 1, "Ⅷ": 2, "1½": 3, "1½Ⅷ": 4 },
+        merges: [["1", "½"], ["1½", "Ⅷ"]],
+      },
+    });
+    assertEquals(tokenizer.encode("1½Ⅷ").length, cut);
+  }
+});
+
+Deno.test("translatePattern() finds what Oniguruma finds", () => {
+  const cases: [pattern: string, text: string, found: string[]][] = [
+    ["\\w+", "aö²_x-１½ Ⅷ٣", ["aö²_x", "１½", "Ⅷ٣"]],
+    ["\\bé\\w*", "é éa bé", ["é", "éa"]],
+    ["\\Bb", "ab b éb", ["b", "b"]],
+    ["^.", "ab\r\ncd\n", ["a", "c"]],
+    [".$", "ab\r\ncd\n", ["\r", "d"]],
+    ["[\\d_]+", "1_٣x²", ["1_٣"]],
+    ["\\'\\ ?", "it' s'", ["' ", "'"]],
+    ["\\W", "a²-é", ["-"]],
+  ];
+  for (const [pattern, text, found] of cases) {
+    assertEquals(text.match(translatePattern("test", pattern)), found);
+  }
+  for (const pattern of ["[^\\W_]", "[\\w&&\\d]", "[a[b]]", "[]a]", "\\h"]) {
+    assertMessage(
+      () => translatePattern("test", pattern),
+      `test: pattern ${JSON.stringify(pattern)} is not supported`,
+    );
+  }
 });
 
 Deno.test("BpeTokenizer reads SentencePiece models with byte fallback", () => {
@@ -173,6 +241,12 @@ Deno.test("CharTokenizer throws for characters it lacks and names them", () => {
   );
 });
 
+Deno.test("tokenizers are not learned from the characters of one text", () => {
+  const problem = "texts is a text, expected a list of texts (use [text])";
+  assertMessage(() => trainBpe("hello", { vocabSize: 300 }), `trainBpe: ${problem}`);
+  assertMessage(() => WordTokenizer.fromTexts("hello"), `WordTokenizer: ${problem}`);
+});
+
 Deno.test("BpeTokenizer.decode() throws for an id that does not exist", () => {
   const tokenizer = trainBpe(["abc"], { vocabSize: 256 });
   assertMessage(() => tokenizer.decode([256]), "decode: id 256 is out of range for 256 tokens");
@@ -209,6 +283,14 @@ Deno.test("parseTokenizer() names the field that it does not support", () => {
     [config({}, { merges: ["é é"] }), 'model.merges[0] needs "éé", which model.vocab lacks'],
     [config({}, { unk_token: "?!" }), 'model.unk_token is "?!", which model.vocab lacks'],
     [config({ added_tokens: {} }), "added_tokens is no list"],
+    [config({ added_tokens: [null] }), "added_tokens[0] is no object"],
+    [config({ normalizer: { type: "Sequence" } }), "normalizer.normalizers is no list"],
+    [config({ decoder: { type: "Sequence" } }), "decoder.decoders is no list"],
+    [config({ post_processor: { type: "Sequence" } }), "post_processor.processors is no list"],
+    [
+      config({ post_processor: { type: "TemplateProcessing", single: [1] } }),
+      "post_processor.single[0] is no object",
+    ],
     [config({ added_tokens: [{ id: 1 }] }), "added_tokens[0] has no id or no content"],
     [
       config({ pre_tokenizer: { type: "BertPreTokenizer" } }),
@@ -252,10 +334,31 @@ Deno.test("parseTokenizer() names the field that it does not support", () => {
     ],
     [
       config({
-        post_processor: { type: "TemplateProcessing", single: [{ SpecialToken: { id: "<x>" } }] },
+        post_processor: {
+          type: "TemplateProcessing",
+          single: [{ SpecialToken: { id: "<x>" } }, { Sequence: { id: "A" } }],
+        },
       }),
       'post_processor names the token "<x>", which does not exist',
     ],
+    [
+      config({
+        post_processor: {
+          type: "TemplateProcessing",
+          single: [{ Sequence: { id: "A" } }, { Sequence: { id: "A" } }],
+        },
+      }),
+      "post_processor.single holds the text 2 times, which is not supported",
+    ],
+    [
+      config({ decoder: { type: "Sequence", decoders: [{ type: "Fuse" }, { type: "Replace" }] } }),
+      "decoder.decoders[1] is Replace at a place that is not supported",
+    ],
+    [
+      config({ decoder: { type: "Sequence", decoders: [{ type: "Strip" }] } }),
+      "decoder.decoders[0] is Strip at a place that is not supported",
+    ],
+    [config({}, { type: "WordLevel" }), 'model.type is "WordLevel", which is not supported'],
   ];
   for (const [value, problem] of cases) {
     assertMessage(() => parseTokenizer(JSON.stringify(value)), `parseTokenizer: ${problem}`);

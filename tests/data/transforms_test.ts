@@ -65,6 +65,21 @@ Deno.test("Compose gives the same bits fused as step by step", () => {
   }
 });
 
+Deno.test("transforms in the wrong order say which comes first", () => {
+  const image = createImage(2, 2, 1);
+  const stream = () => new RandomStream(0);
+  const run = (...steps: Transform<never, unknown>[]) =>
+    new Compose(steps).forward(image, stream());
+  assertMessage(
+    () => run(new ToTensor(), new Resize(1)),
+    "resize: expects an image of bytes, not floats (put ToTensor after it)",
+  );
+  assertMessage(
+    () => run(new Normalize(0.5, 0.5), new ToTensor()),
+    "Normalize: expects floats, not an image of bytes (put ToTensor before it)",
+  );
+});
+
 Deno.test("Compose leaves its input as it was", () => {
   const image = noise(5, 5, 1);
   const before = image.data.slice();

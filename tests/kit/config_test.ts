@@ -157,6 +157,14 @@ Deno.test("resumeConfig() throws where a fixed setting changes", () => {
   assertEquals(error.message, '--cell: the run was started with "gru" and cannot go on with "rnn"');
 });
 
+Deno.test("resumeConfig() throws where the run lacks a fixed setting", () => {
+  const error = assertThrows(() => resumeConfig(parse(), { lr: 1 }, ["cell"]), UsageError);
+  assertEquals(
+    error.message,
+    "--resume: the run has no setting --cell (is it another script's?)",
+  );
+});
+
 Deno.test("unreadKeys() finds keys that a source never reads", () => {
   const source = `const { batchSize, lr } = config;\n f(config.seed, config["cell"]); // dropout`;
   const keys = { batchSize: 1, lr: 1, seed: 1, cell: "", dropout: 0, tie: true };

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { encode } from "fast-png";
 import jpeg from "jpeg-js";
+import { FormatError } from "@tensaurus/core/data";
 import { drawText, textWidth } from "../../models/kit/font.ts";
 import { decodePicture, encodePng, fromPlanes, grid } from "../../models/kit/picture.ts";
 
@@ -78,15 +79,15 @@ Deno.test("decodePicture() reads a JPEG", () => {
 });
 
 Deno.test("decodePicture() throws for what it cannot read, with the file's name", async () => {
-  const text = assertThrows(() => decodePicture(new Uint8Array([1, 2]), "a.txt"), RangeError);
+  const text = assertThrows(() => decodePicture(new Uint8Array([1, 2]), "a.txt"), FormatError);
   assertEquals(text.message, "decodePicture: a.txt is neither a PNG nor a JPEG");
 
   const whole = encodePng({ width: 9, height: 9, channels: 3, data: new Uint8Array(243) });
-  const cut = assertThrows(() => decodePicture(whole.subarray(0, 50), "cut.png"), RangeError);
+  const cut = assertThrows(() => decodePicture(whole.subarray(0, 50), "cut.png"), FormatError);
   assertStringIncludes(cut.message, "decodePicture: cut.png is not a valid PNG: ");
 
   const huge = await rawPng([0, 1, 0, 0, 0, 1, 0, 0, 8, 0, 0, 0, 0], { IDAT: [0] });
-  const error = assertThrows(() => decodePicture(huge, "huge.png"), RangeError);
+  const error = assertThrows(() => decodePicture(huge, "huge.png"), FormatError);
   assertEquals(
     error.message,
     "decodePicture: huge.png is not a valid PNG: the header claims 65536 × 65536 pixels",

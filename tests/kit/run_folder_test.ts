@@ -8,6 +8,7 @@ import {
   RunFolder,
   savedConfig,
 } from "../../models/kit/run_folder.ts";
+import { FormatError } from "@tensaurus/core/data";
 import { UsageError } from "../../models/kit/settings.ts";
 
 async function inTemporaryFolder(test: (root: string) => Promise<void>): Promise<void> {
@@ -104,6 +105,19 @@ Deno.test("findCheckpoint() throws where there is nothing to resume", () =>
       UsageError,
     );
     assertEquals(empty.message, `--resume: no checkpoint in ${root}`);
+    const path = join(root, "file");
+    await Deno.writeTextFile(path, "");
+    const file = await assertRejects(() => findCheckpoint(path, { name: "gpt", root }), UsageError);
+    assertEquals(file.message, `--resume: no checkpoint in ${path}`);
+  }));
+
+Deno.test("savedConfig() names a file that is no JSON", () =>
+  inTemporaryFolder(async (root) => {
+    using run = await RunFolder.create({ name: "gpt", root, config: {} });
+    const checkpoint = await run.save(1, {});
+    const path = await run.write("config.json", "{");
+    const error = await assertRejects(() => savedConfig(checkpoint), FormatError);
+    assertEquals(error.message, `readJson: file is no JSON: ${path}`);
   }));
 
 Deno.test("RunFolder.resume() drops metrics after the checkpoint and goes on", () =>

@@ -127,6 +127,11 @@ Deno.test("char_rnn.ts trains, evaluates, resumes bit for bit and writes text", 
     2,
     `--prompt: the vocabulary lacks "4", "2"`,
   ]);
+  const empty = await runScript("char_rnn.ts", ...sample, "--prompt=");
+  assertEquals([empty.code, empty.stderr.trim()], [
+    2,
+    "--prompt: is empty (give at least one character)",
+  ]);
 });
 
 Deno.test("char_rnn.ts does one step of everything with --dry-run", async () => {

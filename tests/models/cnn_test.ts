@@ -1,7 +1,7 @@
 /** models/cnn.ts as its users run it. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { zeros } from "@tensaurus/core";
-import { Net } from "../../models/cnn.ts";
+import { asDigit, Net } from "../../models/cnn.ts";
 import { unreadKeys } from "../../models/kit/config.ts";
 import { encodePng } from "../../models/kit/picture.ts";
 import { script } from "../../models/cnn.ts";
@@ -62,6 +62,41 @@ Deno.test("cnn.ts trains, reports and leaves a run folder", async () => {
   const predicted = await run("predict", digit, `--resume=${out}`, "--device=cpu");
   assertEquals(predicted.code, 0, predicted.stderr);
   assertEquals(/digit\.png: (\d [\d.]+ %\s*){3}/.test(predicted.stdout), true);
+  const text = `${out}/config.json`;
+  for (
+    const [args, message] of [
+      [["predict", text], `decodePicture: ${text} is neither a PNG nor a JPEG`],
+      [["predict", out], `Is a directory (os error 21): readfile '${out}'`],
+      [
+        ["eval", "--image-size=20"],
+        '--image-size: the run was started with "12" and cannot go on with "20"',
+      ],
+    ] as const
+  ) {
+    const { code, stderr } = await run(...args, `--resume=${out}`, "--device=cpu");
+    assertEquals([code, stderr.trim()], [2, message]);
+  }
+});
+
+Deno.test("cnn.ts says what is wrong with the data in one line", async () => {
+  const out = `${await Deno.makeTempDir()}/run`;
+  const few = await run(...SMALL, "--classes=5", `--out=${out}`);
+  assertEquals([few.code, few.stderr.trim()], [2, "--classes: 5 are too few for labels up to 9"]);
+  const none = await run(...SMALL, `--data=${out}`, `--out=${out}`);
+  const names = "train-images-idx3-ubyte nor train-images-idx3-ubyte.gz";
+  assertEquals([none.code, none.stderr.trim()], [
+    2,
+    `loadMnist: neither ${names} can be read: ${out}/`,
+  ]);
+});
+
+Deno.test("asDigit() sees a dark digit on a transparent ground as light on dark", () => {
+  for (const colours of [1, 3]) {
+    const pixel = (alpha: number) => [...new Array<number>(colours).fill(0), alpha];
+    const data = new Uint8Array([255, 0, 0, 0].flatMap(pixel));
+    const digit = asDigit({ width: 2, height: 2, channels: colours + 1, data });
+    assertEquals([digit.channels, ...digit.data], [1, 255, 0, 0, 0]);
+  }
 });
 
 Deno.test("cnn.ts resumes bit for bit", async () => {
@@ -128,6 +163,7 @@ Deno.test("cnn.ts stops at a NaN loss, and --detect-nan names the operation", as
   const wild = [...SMALL, "--lr=1e30", "--steps=4"];
   const plain = await run(...wild, `--out=${folder}/plain`);
   assertEquals(plain.code, 1);
+  assertEquals(plain.stderr.includes("Uncaught"), false);
   assertStringIncludes(
     plain.stderr,
     "(run again with --detect-nan to see which operation gave it)",

@@ -17,6 +17,11 @@ Deno.test("layers refuse settings that are not allowed, with the numbers", () =>
   const cases: [() => unknown, string][] = [
     [() => new nn.Linear(-1, 2), "Linear: inFeatures -1 is not a whole number of at least 0"],
     [() => new nn.Conv2d(3, 0, 3), "Conv2d: outChannels 0 is not a whole number of at least 1"],
+    [() => new nn.Conv2d(3, 4, undefined as unknown as number), "Conv2d: kernelSize is missing"],
+    [
+      () => new nn.LSTM(1, 1).forward(zeros([3, 2, 1]), zeros([1, 2, 1]) as unknown as undefined),
+      "LSTM: state is no pair [hidden state, cell state]",
+    ],
     [
       () => new nn.Conv2d(3, 4, 3, { groups: 2 }),
       "Conv2d: inChannels 3 is not divisible by groups 2",

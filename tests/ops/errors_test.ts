@@ -6,6 +6,11 @@ function ints(...values: number[]): T.Tensor {
   return tensor(values, { dtype: "int32" });
 }
 
+/** A value as a program without type checks passes it. */
+function untyped<T = never>(value: unknown): T {
+  return value as T;
+}
+
 /** Calls and the exact messages that they throw. */
 const CASES: readonly (readonly [call: () => unknown, message: string])[] = [
   [
@@ -95,7 +100,7 @@ const CASES: readonly (readonly [call: () => unknown, message: string])[] = [
   ],
   [
     () => T.embedding(ints(0, 7), ones([5, 2])),
-    "embedding: input 7 is out of range for 5 classes: input [2], weight [5, 2]",
+    "embedding: input 7 is out of range for 5 rows: input [2], weight [5, 2]",
   ],
   [() => T.oneHot(ints(3), 3), "oneHot: index 3 is out of range for 3 classes: index [1]"],
   [
@@ -182,11 +187,40 @@ const CASES: readonly (readonly [call: () => unknown, message: string])[] = [
     () => tensor([[1, 2], [3]]),
     "tensor: nested arrays differ in length or depth: first rows [2, 2]",
   ],
+  [
+    () => T.crossEntropy(ones([2, 3]), ones([2])),
+    'crossEntropy: probabilities need the input\'s shape: input [2, 3], target [2] (labels need dtype int32: to("int32"))',
+  ],
+  // As in PyTorch, but not here: what a program that nobody type-checked may say.
+  [() => T.zeros(untyped(2)), "full: shape is 2, expected a list"],
+  [() => T.randn(untyped(2)), "randn: shape is 2, expected a list"],
+  [() => ones([6]).reshape(untyped(2)), "reshape: shape is 2, expected a list"],
+  [() => ones([2, 3]).permute(untyped(1)), "permute: dims is 1, expected a list"],
+  [() => ones([1]).expand(untyped(2)), "expand: shape is 2, expected a list"],
+  [() => T.cat(untyped(1)), "cat: tensors is 1, expected a list"],
+  [() => T.stack(untyped(1)), "stack: tensors is 1, expected a list"],
+  [
+    () => tensor([1], { dtype: untyped("float") }),
+    'dtype: "float" is not one of bool, int32, uint32, float16, float32, float64',
+  ],
+  [
+    () => ones([1]).to(untyped("cuda")),
+    'to: "cuda" is not one of bool, int32, uint32, float16, float32, float64 (to another device with await toDevice(name))',
+  ],
+  [() => T.maxPool2d(ones([1, 4, 4]), untyped(undefined)), "maxPool2d: kernelSize is missing"],
+  [
+    () => untyped<number>(ones([2])) + 1,
+    "Tensor: operators do not take tensors (a.add(b), a.gt(b), or await a.item() for the number)",
+  ],
+  [
+    () => untyped<number>(ones([])) > 0,
+    "Tensor: operators do not take tensors (a.add(b), a.gt(b), or await a.item() for the number)",
+  ],
   [() => T.full([-1], 0), "full: sizes are whole numbers of at least 0: shape [-1]"],
   [() => T.arange(0, 5, -1), "arange: step -1 leads away from the end: start 0, end 5"],
   [
     () => ones([2]).add(ones([2], { device: "reference" })),
-    "add: tensors are on different devices: input cpu, other reference (move one with to())",
+    "add: tensors are on different devices: input cpu, other reference (move one with await toDevice())",
   ],
 ];
 
@@ -196,3 +230,22 @@ for (const [call, message] of CASES) {
     assertEquals(error.message, message);
   });
 }
+
+Deno.test("a tensor in a template is its text", () => {
+  const x = tensor([1, 2]);
+  assertEquals(`${x}`, x.toString());
+});
+
+Deno.test("mseLoss() warns once where input and target differ in shape, as PyTorch does", () => {
+  const [warn, texts] = [console.warn, [] as string[]];
+  console.warn = (text: string) => texts.push(text);
+  try {
+    for (let i = 0; i < 2; i++) T.mseLoss(ones([3, 1]), ones([3]));
+    T.mseLoss(ones([3]), ones([3]));
+  } finally {
+    console.warn = warn;
+  }
+  assertEquals(texts, [
+    "mseLoss: input [3, 1] and target [3] differ, the loss is over [3, 3] (reshape one of them)",
+  ]);
+});

@@ -256,6 +256,18 @@ Deno.test("optimizers refuse what is not allowed, with the numbers", () => {
   const cases: [() => unknown, string][] = [
     [() => new optim.SGD(w(), { lr: -1 }), "SGD: lr -1 is not at least 0"],
     [
+      () => new optim.SGD(w(), 0.1 as unknown as object),
+      "SGD: settings are 0.1, expected an object ({ lr: 0.1 })",
+    ],
+    [
+      () => new optim.Adadelta(w(), { learningRate: 1 } as object),
+      "Adadelta: no setting is called learningRate (lr, rho, eps, weightDecay, maximize)",
+    ],
+    [
+      () => new optim.Adadelta([{ params: w(), decay: 1 } as { params: Tensor[] }]),
+      "Adadelta: no setting is called decay (lr, rho, eps, weightDecay, maximize)",
+    ],
+    [
       () => new optim.SGD(w(), { nesterov: true }),
       "SGD: nesterov needs momentum above 0 and no dampening: momentum 0, dampening 0",
     ],
