@@ -5,6 +5,7 @@ import { core, isContiguous } from "./base.ts";
 import { shapeText, stateError } from "./check.ts";
 import type { Attribute } from "./define.ts";
 import { isGradEnabled, withGradMode } from "./grad_mode.ts";
+import { GradientHooks } from "./gradient_hooks.ts";
 import type { DType } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import type { Tensor } from "./tensor.ts";
@@ -70,6 +71,7 @@ export class GradientNode {
   readonly #inputMetas: readonly Meta[];
   readonly #outputMetas: readonly Meta[];
   #freed = false;
+  #hooks: (GradientHooks | undefined)[] | undefined;
 
   constructor(
     name: string,
@@ -92,6 +94,20 @@ export class GradientNode {
     for (const [i, output] of outputs.entries()) {
       output.gradientNode = this;
       output.outputIndex = i;
+    }
+  }
+
+  /** Hooks on the gradient of an output, made when first asked for. */
+  hooksOf(output: number): GradientHooks {
+    this.#hooks ??= [];
+    return this.#hooks[output] ??= new GradientHooks();
+  }
+
+  /** Lets the hooks see the gradients of the outputs. */
+  runHooks(grads: (Tensor | undefined)[]): void {
+    for (const [output, hooks] of this.#hooks?.entries() ?? []) {
+      const gradient = grads[output];
+      if (hooks && gradient) grads[output] = hooks.run(gradient);
     }
   }
 
@@ -254,10 +270,17 @@ export function propagate(
   deliver: (leaf: Tensor | number, gradient: Tensor) => void,
   keep: boolean,
 ): void {
-  if (!root.gradientNode) return deliver(root, seed);
+  if (!root.gradientNode) return deliver(root, root.leafHooks?.run(seed) ?? seed);
   const pending = new Map<GradientNode, (Tensor | undefined)[]>();
+  // A hook sees the whole gradient of its leaf, at the end.
+  const hooked = new Map<Tensor, Tensor>();
+  function arriveAtLeaf(leaf: Tensor, gradient: Tensor): void {
+    if (!leaf.leafHooks) return deliver(leaf, gradient);
+    const before = hooked.get(leaf);
+    hooked.set(leaf, before ? core().add(before, gradient) : gradient);
+  }
   function arrive(edge: Edge, gradient: Tensor): void {
-    if (edge.leaf) return deliver(edge.leaf, gradient);
+    if (edge.leaf) return arriveAtLeaf(edge.leaf, gradient);
     const slots = pending.get(edge.node!) ?? [];
     const before = slots[edge.index];
     slots[edge.index] = before ? core().add(before, gradient) : gradient;
@@ -268,6 +291,7 @@ export function propagate(
     const grads = pending.get(node);
     if (!grads) continue;
     pending.delete(node);
+    node.runHooks(grads);
     for (const [output, position] of watched.get(node) ?? []) {
       const gradient = grads[output];
       if (gradient) deliver(position, gradient);
@@ -280,6 +304,7 @@ export function propagate(
     }
     if (!keep) node.free();
   }
+  for (const [leaf, gradient] of hooked) deliver(leaf, leaf.leafHooks!.run(gradient));
 }
 
 /** Accumulates the gradient of `root` into `grad` of the leaves it was computed from. */

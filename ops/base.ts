@@ -6,6 +6,7 @@ import { currentTrace } from "./compile/trace.ts";
 import { type DType, isFloat, type TypedArray } from "./ir/dtype.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import type { GradientNode } from "./autograd.ts";
+import type { GradientHooks } from "./gradient_hooks.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Where a tensor's elements lie in its storage. */
@@ -139,6 +140,13 @@ export abstract class TensorBase {
   noteWrite(): void {
     this.#writes++;
   }
+
+  /**
+   * Hooks on the gradient of a leaf; those of a computed tensor are its node's.
+   *
+   * @internal
+   */
+  leafHooks: GradientHooks | undefined = undefined;
 
   /** Gradient accumulated by `backward`, for leaves that require one. @throws {ShapeError} If one of another shape is put there. */
   get grad(): Tensor | undefined {

@@ -5,6 +5,7 @@
  */
 export * from "./tensor.ts";
 export type { BackwardOptions } from "./autograd.ts";
+export { type GradientHook, registerHook, retainGrad } from "./gradient_hooks.ts";
 export { grad, type GradOptions } from "./grad.ts";
 export { enableGrad, isGradEnabled, noGrad } from "./grad_mode.ts";
 export { TensorBase, type View } from "./base.ts";

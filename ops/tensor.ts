@@ -1,5 +1,6 @@
 /** The class `Tensor`: a handle with all methods, and what takes values out of the device. */
 import { backward, type BackwardOptions } from "./autograd.ts";
+import { type GradientHook, registerHook, retainGrad } from "./gradient_hooks.ts";
 import { isGradEnabled } from "./grad_mode.ts";
 import { hostArray, registerCore, type View } from "./base.ts";
 import type { DeviceName } from "./backends/backend.ts";
@@ -137,6 +138,16 @@ export class Tensor extends ActivationMethods {
   /** Computes gradients of the leaves that this tensor depends on; see the function `backward`. */
   backward(options?: BackwardOptions): void {
     backward(this, options);
+  }
+
+  /** Calls a function with the gradient of this tensor; see the function `registerHook`. */
+  registerHook(hook: GradientHook): () => void {
+    return registerHook(this, hook);
+  }
+
+  /** Keeps the gradient of this tensor in `grad`; see the function `retainGrad`. */
+  retainGrad(): void {
+    retainGrad(this);
   }
 
   /** Constant padding; see the function `padConstant`. */
