@@ -293,14 +293,12 @@ export function pad(
   const [left, top, right, bottom] = paddingWidths(padding);
   const { width, height, channels } = image;
   const fill = fillValues("pad", options.fill, channels);
-  const xMap = Array.from(
-    { length: width + left + right },
-    (_, x) => borderIndex(x - left, width, mode),
-  );
-  const yMap = Array.from(
-    { length: height + top + bottom },
-    (_, y) => borderIndex(y - top, height, mode),
-  );
+  const places = (before: number, extent: number, after: number): number[] =>
+    Array.from(
+      { length: before + extent + after },
+      (_, i) => borderIndex(i - before, extent, mode),
+    );
+  const xMap = places(left, width, right), yMap = places(top, height, bottom);
   return gatherPixels(image, xMap.length, yMap.length, (x, y) => {
     const [sx, sy] = [xMap[x]!, yMap[y]!];
     return sx < 0 || sy < 0 ? -1 : sy * width + sx;

@@ -20,6 +20,7 @@ export * from "./power.ts";
 export * from "./choice.ts";
 export * from "./comparison.ts";
 export * from "./math.ts";
+export * from "./erfinv.ts";
 export * from "./trigonometry.ts";
 export * from "./rounding.ts";
 export * from "./view.ts";
