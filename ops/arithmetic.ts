@@ -121,9 +121,6 @@ export function div(
   return applyElementwise(DIV, [input, other]);
 }
 
-/** Up to here the remainder is exact on all devices; quotients past it are rounded as they are. */
-const WHOLE = 2 ** 29;
-
 /**
  * Python's and PyTorch's `//`: the quotient less the remainder, since the quotient itself may have
  * been rounded up to a whole number (1 / 0.1 is 10, 1 // 0.1 is 9).
@@ -134,13 +131,8 @@ function floorQuotient(a: Expr, b: Expr): Expr {
   const signsDiffer = e.call("xor", [e.lt(rest, number(0)), e.lt(b, number(0))]);
   const below = e.and(e.call("ne", [rest, number(0)]), signsDiffer)!;
   const exact = e.call("round", [e.div(e.sub(a, rest), b)]);
-  const quotient = e.div(a, b);
-  const large = e.and(
-    e.le(number(WHOLE), e.call("abs", [quotient])),
-    e.lt(e.call("abs", [a]), number(Infinity)),
-  )!;
   const floored = e.select(below, e.sub(exact, number(1)), exact);
-  return e.select(large, e.call("floor", [quotient]), floored);
+  return e.select(e.eq(b, number(0)), e.div(a, b), floored);
 }
 
 function noSlope(c: GradientContext): Tensor[] {

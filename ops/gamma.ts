@@ -7,7 +7,7 @@ import type { Expr } from "./ir/expr.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Arguments are raised above this by the recurrence before the asymptotic series is used. */
-const SHIFT = 6;
+const SHIFT = 10;
 
 function number(value: number, like: Expr): Expr {
   return e.constant(value, like.dtype);
@@ -31,22 +31,79 @@ function offWhole(x: Expr): Expr {
   return e.sub(x, e.call("round", [x]));
 }
 
-/** log Γ(x) for x ≥ 0.5: Stirling's series above SHIFT, minus the logarithm of the factors below. */
+/** ζ(n) − 1 for n from 2. */
+const ZETA_LESS_ONE = [
+  0.6449340668482264,
+  0.2020569031595943,
+  0.08232323371113819,
+  0.03692775514336993,
+  0.01734306198444914,
+  0.008349277381922827,
+  0.00407735619794434,
+  0.0020083928260822143,
+  0.0009945751278180853,
+  0.0004941886041194645,
+  0.0002460865533080483,
+  0.00012271334757848915,
+  6.124813505870483e-5,
+  3.058823630702049e-5,
+  1.528225940865187e-5,
+  7.637197637899763e-6,
+  3.81729326499984e-6,
+  1.908212716553939e-6,
+  9.539620338727962e-7,
+  4.769329867878064e-7,
+  2.38450502727733e-7,
+  1.1921992596531106e-7,
+  5.960818905125948e-8,
+  2.980350351465228e-8,
+];
+
+/** log Γ(2 + t) by powers of t, for |t| ≤ ½: the first is 1 − γ. */
+const LOG_GAMMA_NEAR_2 = [
+  0.42278433509846713,
+  ...ZETA_LESS_ONE.map((z, i) => (i % 2 ? -z : z) / (i + 2)),
+];
+
+/** Up to here log Γ comes from [½, 2½), with as many factors as there are whole steps in between. */
+const NEAR = 8.5;
+
+/** log Γ(x) for ½ ≤ x < NEAR, exact also around 1 and 2, where it is 0. */
+function logGammaNear(x: Expr): Expr {
+  const one = number(1, x);
+  let rest = x, factors: Expr = one;
+  for (let i = 2.5; i < NEAR; i++) {
+    const over = e.le(number(2.5, x), rest), less = e.sub(rest, one);
+    factors = e.select(over, e.mul(factors, less), factors);
+    rest = e.select(over, less, rest);
+  }
+  const low = e.lt(rest, number(1.5, x));
+  const t = e.sub(rest, e.select(low, one, number(2, x)));
+  const around = e.mul(t, polynomial(t, LOG_GAMMA_NEAR_2));
+  const step = e.select(low, e.call("log1p", [t]), number(0, x));
+  return e.add(e.sub(around, step), e.call("log", [factors]));
+}
+
+/** log Γ(x) for x ≥ 0.5: from NEAR on by Stirling's series. */
 function logGammaPositive(x: Expr): Expr {
-  let factors = x;
-  for (let i = 1; i < SHIFT; i++) factors = e.mul(factors, e.add(x, number(i, x)));
-  const y = e.add(x, number(SHIFT, x));
-  const big = e.lt(number(1e4, x), x);
-  const z = e.select(big, x, y);
-  const inverse = e.div(number(1, x), z);
+  const inverse = e.div(number(1, x), x);
   const series = e.mul(
     inverse,
-    polynomial(e.mul(inverse, inverse), [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188]),
+    polynomial(e.mul(inverse, inverse), [
+      1 / 12,
+      -1 / 360,
+      1 / 1260,
+      -1 / 1680,
+      1 / 1188,
+      -691 / 360360,
+      1 / 156,
+    ]),
   );
-  const half = e.sub(z, number(0.5, x));
-  const main = e.sub(e.mul(half, e.call("log", [z])), z);
-  const whole = e.add(e.add(main, number(0.5 * Math.log(2 * Math.PI), x)), series);
-  return e.sub(whole, e.select(big, number(0, x), e.call("log", [factors])));
+  // (x − ½) log x − x with nothing larger than the result in between.
+  const less = e.sub(e.call("log", [x]), number(1, x));
+  const main = e.mul(e.sub(x, number(0.5, x)), less);
+  const far = e.add(e.add(main, number(0.5 * (Math.log(2 * Math.PI) - 1), x)), series);
+  return e.select(e.lt(x, number(NEAR, x)), logGammaNear(x), far);
 }
 
 const LGAMMA: ElementwiseOp = defineElementwise({
@@ -62,7 +119,8 @@ const LGAMMA: ElementwiseOp = defineElementwise({
     );
     const y = e.select(side, reflected, value);
     const infinite = e.eq(e.call("abs", [x]), number(Infinity, x));
-    return e.select(infinite, number(Infinity, x), y);
+    const pole = e.and(side, e.eq(offWhole(x), number(0, x)))!;
+    return e.select(e.call("or", [infinite, pole]), number(Infinity, x), y);
   },
   gradient: (c) => [mul(c.grad(), digamma(c.input(0)))],
   domain: [0.5, 5],
@@ -80,7 +138,7 @@ function digammaPositive(x: Expr): Expr {
   const inverse = e.div(number(1, x), y), square = e.mul(inverse, inverse);
   const series = e.mul(
     square,
-    polynomial(square, [1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132]),
+    polynomial(square, [1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12]),
   );
   const main = e.sub(e.call("log", [y]), e.mul(number(0.5, x), inverse));
   return e.sub(e.sub(main, series), low);
@@ -94,9 +152,9 @@ const DIGAMMA: ElementwiseOp = defineElementwise({
     const value = digammaPositive(positive);
     const tangent = e.call("tan", [e.mul(offWhole(x), number(Math.PI, x))]);
     const y = e.select(side, e.sub(value, e.div(number(Math.PI, x), tangent)), value);
-    // The poles: −∞ at 0, undefined at the negative whole numbers.
+    // The poles: ∓∞ at ±0, undefined at the negative whole numbers.
     const pole = e.and(e.eq(offWhole(x), number(0, x)), e.lt(x, number(0, x)))!;
-    const atZero = e.select(e.eq(x, number(0, x)), number(-Infinity, x), y);
+    const atZero = e.select(e.eq(x, number(0, x)), e.div(number(-1, x), x), y);
     return e.select(pole, number(NaN, x), atZero);
   },
   gradient: (c) => [mul(c.grad(), polygamma(1, c.input(0)))],
@@ -109,7 +167,7 @@ export function digamma(x: Tensor): Tensor {
 }
 
 /** Bernoulli numbers B₂, B₄, … */
-const BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66];
+const BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6];
 
 function factorial(n: number): number {
   return n < 2 ? 1 : n * factorial(n - 1);

@@ -86,15 +86,47 @@ function taylor(powers: readonly number[]): number[] {
   });
 }
 
+/** 2 / π, 24 bits at a time: their products with a float32 are exact. */
+const TWO_OVER_PI = [
+  0xa2f983,
+  0x6e4e44,
+  0x1529fc,
+  0x2757d1,
+  0xf534dd,
+  0xc0db62,
+  0x95993c,
+  0x439041,
+].map((bits, i) => bits * 2 ** (-24 * (i + 1)));
+
+/** Below this, multiples of the upper part of π/2 are exact also without fused operations. */
+const LARGE_ANGLE = 2 ** 20;
+
+/** Payne and Hanek: of each product only what is left of whole turns; rest and shifted multiple. */
+function reduceLargeAngle(v: Lanes, x: Local): [rest: Local, shifted: Local] {
+  let fraction = constant(v, 0), shifted = constant(v, ROUND);
+  for (const bits of TWO_OVER_PI) {
+    const y = v.mul(x, bits);
+    const turn = v.nmadd(v.op("f64x2.nearest", v.mul(y, 0.25)), 4, y);
+    const quarters = v.op("f64x2.nearest", turn);
+    shifted = v.add(shifted, quarters);
+    fraction = v.add(fraction, v.sub(turn, quarters));
+  }
+  const quarters = v.op("f64x2.nearest", fraction);
+  return [v.mul(v.sub(fraction, quarters), Math.PI / 2), v.add(shifted, quarters)];
+}
+
 /** Sine and cosine of x minus the nearest multiple of π/2, and the bits of that multiple. */
-function reduceCircle(v: Lanes, angle: Local): { sin: Local; cos: Local; quadrant: Local } {
-  // Past 2^45 the multiple of π/2 is not known well enough: NaN, not noise.
-  const x = v.select(v.lt(v.abs(angle), 2 ** 45), angle, NaN);
-  const shifted = v.madd(x, 2 / Math.PI, ROUND);
-  const n = v.sub(shifted, ROUND);
+function reduceCircle(v: Lanes, x: Local): { sin: Local; cos: Local; quadrant: Local } {
+  const quadrant = v.madd(x, 2 / Math.PI, ROUND);
+  const n = v.sub(quadrant, ROUND);
   const r = v.nmadd(n, 6.077100506506192e-11, v.nmadd(n, 1.5707963267341256, x));
+  const large = v.op("f64x2.ge", v.abs(x), LARGE_ANGLE);
+  v.f.get(large).op("v128.any_true").if(() => {
+    const [rest, shifted] = reduceLargeAngle(v, x);
+    v.f.get(v.select(large, rest, r)).set(r).get(v.select(large, shifted, quadrant)).set(quadrant);
+  });
   const s = v.mul(r, r);
-  return { sin: v.mul(r, v.poly(s, taylor(SIN))), cos: v.poly(s, taylor(COS)), quadrant: shifted };
+  return { sin: v.mul(r, v.poly(s, taylor(SIN))), cos: v.poly(s, taylor(COS)), quadrant };
 }
 
 /** −1 lanes where bit `bit` of the quadrant is set. */
@@ -171,9 +203,18 @@ function widePow(v: Lanes, x: Local, y: Local): Local {
   return v.select(v.op("v128.or", one, unit), 1, v.select(nan, NaN, value));
 }
 
+/** Quotients below this leave an exact remainder in one step: 29 bits times float32's 24 are 53. */
+const SHORT_QUOTIENT = 2 ** 29;
+
 function wideFmod(v: Lanes, a: Local, b: Local): Local {
-  const q = v.op("f64x2.trunc", v.div(a, b));
-  const r = v.nmadd(q, b, a);
+  const r = v.add(a, -0);
+  v.f.loop((again) => {
+    // The upper 29 bits of the quotient; the next turn takes those that follow.
+    const whole = v.op("f64x2.trunc", v.div(r, b));
+    const q = v.op("v128.and", whole, bits64(v, -(1n << 24n)));
+    v.f.get(v.nmadd(q, b, r)).set(r);
+    v.f.get(v.op("f64x2.ge", v.abs(q), SHORT_QUOTIENT)).op("v128.any_true").brIf(again);
+  });
   // The quotient may round up to the next integer.
   const fixed = v.select(v.lt(v.mul(r, a), 0), v.add(r, v.copySign(v.abs(b), a)), r);
   const large = v.op("v128.and", v.eq(v.abs(b), Infinity), v.lt(v.abs(a), Infinity));

@@ -127,11 +127,24 @@ fn uint_of(x: f32) -> u32 {
   "is_nan",
 );
 
+// Divided by 0 is 0, with remainder 0, as on all devices.
+const UINT_QUOTIENT = helper(`
+fn uint_quotient(a: u32, b: u32) -> u32 { return select(a / max(b, 1u), 0u, b == 0u); }`);
+
 // Signed division goes through magnitudes: some drivers get negative operands wrong.
-const INT_QUOTIENT = helper(`
+const INT_QUOTIENT = helper(
+  `
 fn int_quotient(a: i32, b: i32) -> i32 {
-  let q = i32(bitcast<u32>(abs(a)) / max(bitcast<u32>(abs(b)), 1u));
+  let q = i32(uint_quotient(bitcast<u32>(abs(a)), bitcast<u32>(abs(b))));
   return select(q, -q, (a < 0) != (b < 0));
+}`,
+  "uint_quotient",
+);
+
+const INT_REMAINDER = helper(`
+fn int_remainder(a: i32, b: i32) -> i32 {
+  let r = i32(bitcast<u32>(abs(a)) % max(bitcast<u32>(abs(b)), 1u));
+  return select(r, -r, a < 0);
 }`);
 
 const MULTIPLY_WIDE = helper(`
@@ -198,7 +211,9 @@ const HELPERS = {
   fmod_exact: FMOD,
   int_of: INT_OF,
   uint_of: UINT_OF,
+  uint_quotient: UINT_QUOTIENT,
   int_quotient: INT_QUOTIENT,
+  int_remainder: INT_REMAINDER,
   multiply_wide: MULTIPLY_WIDE,
   philox: PHILOX,
 } satisfies Record<string, HelperRow>;

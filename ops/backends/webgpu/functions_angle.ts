@@ -78,7 +78,7 @@ export const SIN: HelperRow = helper(
   `
 fn sin_precise(x: f32) -> f32 {
   let a = reduce_angle(x);
-  return sin_quadrant(a.x, a.y);
+  return select(sin_quadrant(a.x, a.y), x, x == 0.0); // −0 stays
 }`,
   "reduce_angle",
   "sin_quadrant",
@@ -108,7 +108,7 @@ fn tan_precise(x: f32) -> f32 {
   p = p * z + 1.33387994085e-1;
   p = p * z + 3.33331568548e-1;
   let y = p * z * a.x + a.x;
-  return select(y, -1.0 / y, a.y == 1.0 || a.y == 3.0);
+  return select(select(y, -1.0 / y, a.y == 1.0 || a.y == 3.0), x, x == 0.0);
 }`,
   "reduce_angle",
 );

@@ -42,7 +42,7 @@ fn expm1_precise(x: f32) -> f32 {
     p = p * x + 4.1666667e-2;
     p = p * x + 1.6666667e-1;
     p = p * x + 0.5;
-    return p * x * x + x;
+    return select(p * x * x + x, x, x == 0.0); // −0 stays
   }
   return exp_precise(x) - 1.0;
 }`,
@@ -105,7 +105,7 @@ fn tanh_precise(x: f32) -> f32 {
   p = p * z - 5.37397155531e-2;
   p = p * z + 1.33314422036e-1;
   p = p * z - 3.33332819422e-1;
-  let near = p * z * x + x;
+  let near = copy_sign(p * z * x + x, x);
   // Past 10 the result is 1 to the last bit; the clamp keeps exp from overflowing.
   let far = copy_sign(1.0 - 2.0 / (exp_precise(2.0 * min(a, 10.0)) + 1.0), x);
   return select(select(far, near, a < 0.625), x, is_nan(x));

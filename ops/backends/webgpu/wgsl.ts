@@ -130,15 +130,14 @@ function unsigned(symbol: string): Spelling {
 function quotient(call: Call): string {
   const [a, b] = call.args;
   if (isFloatCall(call)) return `trunc(${a} / ${b})`;
-  if (call.result === "uint32") return `(${a} / ${b})`;
-  return `${call.use("int_quotient")}(${a}, ${b})`;
+  return `${call.use(call.result === "uint32" ? "uint_quotient" : "int_quotient")}(${a}, ${b})`;
 }
 
 function remainder(call: Call): string {
   const [a, b] = call.args;
   if (isFloatCall(call)) return `${call.use("fmod_exact")}(${a}, ${b})`;
   if (call.result === "uint32") return `(${a} % ${b})`;
-  return `(${a} - ${call.use("int_quotient")}(${a}, ${b}) * ${b})`;
+  return `${call.use("int_remainder")}(${a}, ${b})`;
 }
 
 function cast({ args, types, result, use }: Call): string {
@@ -150,8 +149,6 @@ function cast({ args, types, result, use }: Call): string {
   if (from === to) return x;
   if (to === "bool") return from === "f32" ? `!(${x} == 0.0)` : `(${x} != 0${from[0]})`;
   if (from === "f32") return to === "i32" ? `${use("int_of")}(${x})` : `${use("uint_of")}(${x})`;
-  if (from === "i32" && to === "u32") return `u32(max(${x}, 0))`;
-  if (from === "u32" && to === "i32") return `i32(min(${x}, 2147483647u))`;
   return `${to}(${x})`;
 }
 
@@ -178,7 +175,7 @@ export const SPELLINGS = {
   atan2: precise("atan2_precise"),
   min: extremum("minimum", "min", "&&"),
   max: extremum("maximum", "max", "||"),
-  neg: ({ args }) => `(-${args[0]})`,
+  neg: ({ args: [x], result }) => result === "uint32" ? `(0u - ${x})` : `(-${x})`,
   abs: builtin("abs"),
   floor: rounding("floor"),
   ceil: rounding("ceil"),

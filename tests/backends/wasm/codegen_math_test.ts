@@ -15,17 +15,11 @@ function ulps(got: number, want: number): number {
 
 const SPECIAL = [0, -0, 1, -1, Infinity, -Infinity, NaN, 1e-45, -1e-40, 1e-38, 3.4e38, -3.4e38];
 
-/** Where the backend does less than the table: huge angles, remainders of huge quotients. */
-function isBeyond(op: ScalarName, [a, b]: readonly number[]): boolean {
-  if (op === "sin" || op === "cos" || op === "tan") return Math.abs(a!) > 2 ** 40;
-  return op === "fmod" && Math.abs(a! / b!) > 2 ** 29 && b !== 0;
-}
-
 function samples(low: number, high: number, count: number): number[] {
   const step = (high - low) / (count - 1);
   const line = Array.from({ length: count }, (_, i) => low + i * step);
-  const small = Array.from({ length: 200 }, (_, i) => 2 ** (-i / 4)).flatMap((x) => [x, -x]);
-  return [...SPECIAL, ...line, ...small].map(Math.fround);
+  const sizes = Array.from({ length: 700 }, (_, i) => 2 ** (i / 4 - 50)).flatMap((x) => [x, -x]);
+  return [...SPECIAL, ...line, ...sizes].map(Math.fround);
 }
 
 function worst(op: ScalarName, inputs: number[][]): { ulp: number; at: string } {
@@ -41,7 +35,6 @@ function worst(op: ScalarName, inputs: number[][]): { ulp: number; at: string } 
   let ulp = 0, at = "";
   for (let i = 0; i < size; i++) {
     const xs = inputs.map((list) => list[i]!);
-    if (isBeyond(op, xs)) continue;
     const want = scalarRow(op).evaluate(...xs);
     const error = ulps(got[i]!, want);
     if (error > ulp) [ulp, at] = [error, `${op}(${xs.join(", ")}) = ${got[i]}, not ${want}`];
@@ -86,7 +79,7 @@ for (const [op, bound] of Object.entries(BINARY)) {
   Deno.test(`${op} in float32 is within ${bound} units in the last place`, () => {
     const base = [
       ...SPECIAL,
-      ...[0.5, 2, 3, -2, -3, 2.5, -2.5, 7, 10, -0.5, 0.1, 100, 1.0001, -7.25],
+      ...[0.5, 2, 3, -2, -3, 2.5, -2.5, 7, 10, -0.5, 0.1, 100, 1.0001, -7.25, 1e30, -3e-30],
     ].map(Math.fround);
     const pairs = base.flatMap((a) => base.map((b) => [a, b] as const));
     const { ulp, at } = worst(op as ScalarName, [pairs.map((p) => p[0]), pairs.map((p) => p[1])]);
