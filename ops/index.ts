@@ -59,14 +59,6 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
   return apply(GATHER, [x, index], { axis });
 }
 
-/** Elements picked along an axis with broadcasting, like `torch.take_along_dim`. */
-export function takeAlongDim(x: Tensor, index: Tensor, dim: number): Tensor {
-  const axis = normalizeAxis("takeAlongDim", dim, x.ndim);
-  const sizes = x.shape.map((s, d) => d === axis ? index.shape[d]! : Math.max(s, index.shape[d]!));
-  const source = expand(x, x.shape.map((s, d) => d === axis ? s : sizes[d]!));
-  return gather(source, axis, expand(index, sizes));
-}
-
 type ScatterOp = ScatterKernel["op"];
 
 interface ScatterAttributes {
@@ -116,7 +108,8 @@ function padTo(x: Tensor, shape: readonly number[]): Tensor {
   return x.pad([...shape.map((s, d) => [0, s - x.shape[d]!]).reverse().flat()]);
 }
 
-function scatterInto(
+/** The scatter kernel on checked arguments: add and set have gradients. */
+export function scatterInto(
   base: Tensor,
   axis: number,
   index: Tensor,
