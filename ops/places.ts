@@ -4,16 +4,19 @@ import { div, mul, sub } from "./arithmetic.ts";
 import { core } from "./base.ts";
 import { broadcastShapes, normalizeAxis, ShapeError } from "./check.ts";
 import { maximum, where } from "./choice.ts";
-import { eq, logicalAnd, logicalOr, ne } from "./comparison.ts";
+import { eq, ne } from "./comparison.ts";
 import { convert } from "./convert.ts";
-import { gather, indexCopy, scatter, scatterAdd, scatterInto } from "./index.ts";
+import { gather, indexCopy, scatter, scatterAdd } from "./index.ts";
 import { checkIndex } from "./index_check.ts";
+import { scatterInto } from "./index_kernels.ts";
 import { indexSelect } from "./index_select.ts";
 import { type DType, isFloat } from "./ir/dtype.ts";
 import { owned } from "./own.ts";
+
+import { sameValue } from "./shared_gradient.ts";
 import { slice } from "./slice.ts";
 import { cumsum } from "./sort.ts";
-import { StatisticsMethods } from "./statistics.ts";
+import { StatisticsMethods } from "./statistics_methods.ts";
 import type { Tensor } from "./tensor.ts";
 import { expand, reshape } from "./view.ts";
 
@@ -124,11 +127,6 @@ function productAt(base: Tensor, axis: number, index: Tensor, values: Tensor): T
   });
 }
 
-/** Equal, or both NaN. */
-function same(a: Tensor, b: Tensor): Tensor {
-  return logicalOr(eq(a, b), logicalAnd(ne(a, a), ne(b, b)));
-}
-
 function extremumAt(
   base: Tensor,
   axis: number,
@@ -139,8 +137,8 @@ function extremumAt(
   const op = reduce === "amax" ? "max" : "min";
   const gradient = (c: GradientContext) => {
     const result = c.output();
-    const best = convert(same(c.input(0), result), c.inputDtype(0));
-    const chosen = convert(same(c.input(1), gather(result, axis, index)), c.inputDtype(1));
+    const best = convert(sameValue(c.input(0), result), c.inputDtype(0));
+    const chosen = convert(sameValue(c.input(1), gather(result, axis, index)), c.inputDtype(1));
     const share = div(c.grad(), maximum(scatterAdd(best, axis, index, chosen), 1));
     return [mul(best, share), mul(chosen, gather(share, axis, index))];
   };

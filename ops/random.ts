@@ -7,7 +7,7 @@ import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import { bits, defaultGenerator, type Generator, keyWords, wordsOf } from "./random_stream.ts";
-import { argsort, topk } from "./sort.ts";
+import { argsort } from "./sort.ts";
 import { PlaceMethods } from "./places.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -139,59 +139,10 @@ export function bernoulli(p: Tensor, options: RandomOptions = {}): Tensor {
   return randLike(p, options).lt(p).to(p.dtype);
 }
 
-/** Options of `multinomial`. */
-export interface MultinomialOptions extends Pick<RandomOptions, "generator"> {
-  /** Whether a position can be drawn more than once. @default false */
-  replacement?: boolean | undefined;
-}
-
-/** Standard Gumbel numbers, all finite, of the shape, dtype and device of `x`. */
-export function gumbelLike(x: Tensor, options: Pick<RandomOptions, "generator"> = {}): Tensor {
-  const u = randLike(x, options).clamp(2 ** -25, 1 - 2 ** -24);
-  return u.log().neg().log().neg();
-}
-
-/**
- * Positions drawn with the given weights, int32, like `torch.multinomial`; by the Gumbel trick, so
- * that nothing leaves the device. Without replacement, positions of weight 0 come last, when no others
- * are left.
- *
- * Shapes: weights `[…, N]`, result `[…, count]`.
- *
- * @throws {RangeError} If `count` is not positive, or more than N without replacement.
- */
-export function multinomial(
-  weights: Tensor,
-  count: number,
-  options: MultinomialOptions = {},
-): Tensor {
-  const { replacement = false, generator } = options;
-  const size = weights.shape.at(-1) ?? 0;
-  if (!Number.isInteger(count) || count < 1) {
-    throw rangeError("multinomial", `count ${count} is not positive`);
-  }
-  if (!replacement && count > size) {
-    throw rangeError(
-      "multinomial",
-      `count ${count} is more than ${size} weights`,
-      { weights: weights.shape },
-      "pass { replacement: true }",
-    );
-  }
-  const logits = weights.detach().log();
-  if (!replacement) return topk(logits.add(gumbelLike(logits, { generator })), count).indices;
-  const wide = logits.unsqueeze(-2).expand([...weights.shape.slice(0, -1), count, size]);
-  return wide.add(gumbelLike(wide, { generator })).argmax(-1);
-}
-
 /** Methods of tensors from this file. */
 export abstract class RandomMethods extends PlaceMethods {
   /** See the function `bernoulli`. */
   bernoulli(this: Tensor, options?: RandomOptions): Tensor {
     return bernoulli(this, options);
-  }
-  /** See the function `multinomial`. */
-  multinomial(this: Tensor, count: number, options?: MultinomialOptions): Tensor {
-    return multinomial(this, count, options);
   }
 }

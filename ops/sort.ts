@@ -1,10 +1,10 @@
 /** Order and running combinations along an axis. */
-import { differentiable, type GradientContext } from "./autograd.ts";
+import { differentiable } from "./autograd.ts";
 import { normalizeAxis, rangeError, ShapeError, shapeText } from "./check.ts";
 import { apply, type Attribute, defineOp, type TensorOrNumber } from "./define.ts";
 import { convert } from "./convert.ts";
 import { div, mul } from "./arithmetic.ts";
-import { eq, ge, gt, logicalAnd, logicalNot, logicalOr, ne } from "./comparison.ts";
+import { eq, ge, gt, logicalNot, logicalOr, ne } from "./comparison.ts";
 import { where } from "./choice.ts";
 import { arange } from "./create.ts";
 import { isFloat } from "./ir/dtype.ts";
@@ -17,6 +17,7 @@ import type { Tensor } from "./tensor.ts";
 import { contiguous, movedim, reshape, unsqueeze } from "./view.ts";
 import { slice } from "./slice.ts";
 import { owned } from "./own.ts";
+import { sharedBy } from "./shared_gradient.ts";
 
 const SORT = defineOp<{ rows: number; length: number; descending: boolean }>({
   name: "sort",
@@ -119,13 +120,6 @@ function medianOfAll(x: Tensor): Tensor {
   }
   const middle = () => median(reshape(x, [x.numel]), 0).values;
   return differentiable("median", null, [x], middle, (c) => [sharedBy(c)], "both");
-}
-
-/** The gradient of a chosen element, shared by all that equal it. */
-export function sharedBy(c: GradientContext): Tensor {
-  const [x, y] = [c.input(0), c.output()];
-  const same = logicalOr(eq(x, y), logicalAnd(ne(x, x), ne(y, y)));
-  return where(same, div(c.grad(), sum(convert(same, c.inputDtype(0)))), 0);
 }
 
 type ScanOp = ScanKernel["op"];

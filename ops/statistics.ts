@@ -13,7 +13,8 @@ import { type DType, isFloat } from "./ir/dtype.ts";
 import { owned } from "./own.ts";
 import { type Axes, mean, nansum, std, sum, type VarianceOptions } from "./reduce.ts";
 import { ceil, floor, isnan, round } from "./rounding.ts";
-import { cummax, median, sharedBy, sort, SortMethods } from "./sort.ts";
+import { sharedBy } from "./shared_gradient.ts";
+import { cummax, median, sort } from "./sort.ts";
 import { narrow, slice } from "./slice.ts";
 import type { Tensor } from "./tensor.ts";
 import { movedim, reshape } from "./view.ts";
@@ -284,52 +285,4 @@ export function histc(x: Tensor, options: HistogramOptions = {}): Tensor {
     core().fullOn(backend, flat.shape, 1, x.dtype),
   );
   return owned(slice(counts, 0, 0, bins), x);
-}
-
-/** Methods of tensors from this file. */
-export abstract class StatisticsMethods extends SortMethods {
-  /** See the function `quantile`. */
-  quantile(this: Tensor, q: number | Tensor, options?: QuantileOptions): Tensor {
-    return quantile(this, q, options);
-  }
-  /** See the function `nanquantile`. */
-  nanquantile(this: Tensor, q: number | Tensor, options?: QuantileOptions): Tensor {
-    return nanquantile(this, q, options);
-  }
-  /** See the function `nanmean`. */
-  nanmean(
-    this: Tensor,
-    dim?: Axes,
-    options?: { keepdim?: boolean | undefined; dtype?: DType | undefined },
-  ): Tensor {
-    return nanmean(this, dim, options);
-  }
-  /** See the function `kthvalue`. */
-  kthvalue(
-    this: Tensor,
-    k: number,
-    dim?: number,
-    options?: { keepdim?: boolean | undefined },
-  ): ValuesAndIndices {
-    return kthvalue(this, k, dim, options);
-  }
-  /** See the function `mode`. */
-  mode(
-    this: Tensor,
-    dim?: number,
-    options?: { keepdim?: boolean | undefined },
-  ): ValuesAndIndices {
-    return mode(this, dim, options);
-  }
-  /** See the function `aminmax`. */
-  aminmax(
-    this: Tensor,
-    options?: { dim?: number | undefined | null; keepdim?: boolean | undefined },
-  ): { min: Tensor; max: Tensor } {
-    return aminmax(this, options);
-  }
-  /** See the function `histc`. */
-  histc(this: Tensor, options?: HistogramOptions): Tensor {
-    return histc(this, options);
-  }
 }
