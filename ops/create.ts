@@ -144,6 +144,16 @@ export function ones(shape: readonly number[], options: TensorOptions = {}): Ten
   return full(shape, 1, options);
 }
 
+/** A tensor to be written to, like `torch.empty`; it holds zeros. */
+export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  return full(shape, 0, options);
+}
+
+/** A tensor to be written to, of the same shape, dtype and device; it holds zeros. */
+export function emptyLike(x: Tensor, options: TensorOptions = {}): Tensor {
+  return fullLike(x, 0, options);
+}
+
 /** A tensor of the same shape, dtype and device filled with one value. */
 export function fullLike(x: Tensor, value: number, options: TensorOptions = {}): Tensor {
   const backend = options.device ? backendOr(options.device) : x.storage.backend;
@@ -198,6 +208,18 @@ export function arange(
   return finish(apply(RANGE, [], attributes, backendOr(options.device)), options);
 }
 
+/** Computed on the host in float64: the ends are exact. */
+function evenly(op: string, start: number, end: number, count: number): Float64Array {
+  if (!Number.isInteger(count) || count < 0) {
+    throw rangeError(op, `count ${count} is not a whole number of at least 0`);
+  }
+  const step = count > 1 ? (end - start) / (count - 1) : 0;
+  return Float64Array.from(
+    { length: count },
+    (_, i) => i === count - 1 && count > 1 ? end : start + step * i,
+  );
+}
+
 /** `count` evenly spaced numbers from `start` to `end`, both included, like `torch.linspace`. */
 export function linspace(
   start: number,
@@ -205,16 +227,28 @@ export function linspace(
   count: number,
   options: TensorOptions = {},
 ): Tensor {
-  if (!Number.isInteger(count) || count < 0) {
-    throw rangeError("linspace", `count ${count} is not a whole number of at least 0`);
-  }
+  const values = evenly("linspace", start, end, count);
   const dtype = options.dtype ?? "float32";
-  const step = count > 1 ? (end - start) / (count - 1) : 0;
-  // Computed on the host in float64: the ends are exact.
-  const values = Float64Array.from(
-    { length: count },
-    (_, i) => i === count - 1 && count > 1 ? end : start + step * i,
-  );
+  return finish(fromValues(values, [count], dtype, backendOr(options.device)), options);
+}
+
+/** Options of `logspace`. */
+export interface LogspaceOptions extends TensorOptions {
+  /** What the powers are of. @default 10 */
+  base?: number | undefined;
+}
+
+/** `count` powers of `base` with evenly spaced exponents from `start` to `end`, like `torch.logspace`. */
+export function logspace(
+  start: number,
+  end: number,
+  count: number,
+  options: LogspaceOptions = {},
+): Tensor {
+  const { base = 10 } = options;
+  const exponents = evenly("logspace", start, end, count);
+  const values = exponents.map((x) => Math.pow(base, x));
+  const dtype = options.dtype ?? "float32";
   return finish(fromValues(values, [count], dtype, backendOr(options.device)), options);
 }
 

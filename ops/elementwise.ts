@@ -13,6 +13,7 @@ import {
   sub,
 } from "./arithmetic.ts";
 import { TensorBase } from "./base.ts";
+import { bitwiseLeftShift, bitwiseNot, bitwiseRightShift, signbit } from "./bits.ts";
 import { clamp, maximum, minimum, where } from "./choice.ts";
 import {
   bitwiseAnd,
@@ -30,7 +31,7 @@ import {
   ne,
 } from "./comparison.ts";
 import type { TensorOrNumber } from "./define.ts";
-import { log, pow, reciprocal, rsqrt, sqrt, square } from "./power.ts";
+import { log, logit, pow, reciprocal, rsqrt, sqrt, square } from "./power.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Methods of tensors from this file. */
@@ -170,5 +171,25 @@ export abstract class ElementwiseMethods extends TensorBase {
   /** See the function `logicalNot`. */
   logicalNot(this: Tensor): Tensor {
     return logicalNot(this);
+  }
+  /** See the function `bitwiseNot`. */
+  bitwiseNot(this: Tensor): Tensor {
+    return bitwiseNot(this);
+  }
+  /** See the function `bitwiseLeftShift`. */
+  bitwiseLeftShift(this: Tensor, other: TensorOrNumber): Tensor {
+    return bitwiseLeftShift(this, other);
+  }
+  /** See the function `bitwiseRightShift`. */
+  bitwiseRightShift(this: Tensor, other: TensorOrNumber): Tensor {
+    return bitwiseRightShift(this, other);
+  }
+  /** See the function `signbit`. */
+  signbit(this: Tensor): Tensor {
+    return signbit(this);
+  }
+  /** See the function `logit`. */
+  logit(this: Tensor, options?: { eps?: number | undefined | null }): Tensor {
+    return logit(this, options);
   }
 }

@@ -159,6 +159,19 @@ export function vstack(tensors: readonly Tensor[]): Tensor {
   return cat(tensors.map((x) => x.ndim < 2 ? reshape(x, [1, -1]) : x), 0);
 }
 
+/** Tensors behind each other along the third axis, like `torch.dstack`. */
+export function dstack(tensors: readonly Tensor[]): Tensor {
+  const lifted = tensors.map((x) =>
+    x.ndim < 2 ? reshape(x, [1, x.numel, 1]) : x.ndim === 2 ? unsqueeze(x, 2) : x
+  );
+  return cat(lifted, 2);
+}
+
+/** Vectors as columns beside matrices, like `torch.column_stack`. */
+export function columnStack(tensors: readonly Tensor[]): Tensor {
+  return cat(tensors.map((x) => x.ndim < 2 ? reshape(x, [x.numel, 1]) : x), 1);
+}
+
 /** Each element (or slice) repeated, like `torch.repeat_interleave` with a number. */
 export function repeatInterleave(x: Tensor, repeats: number, dim?: number | undefined): Tensor {
   if (dim === undefined) return repeatInterleave(reshape(x, [-1]), repeats, 0);

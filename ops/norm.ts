@@ -1,11 +1,18 @@
 /** Lengths of vectors and sizes of matrices. */
 import { differentiable } from "./autograd.ts";
-import { broadcastShapes, DtypeError, normalizeAxes, rangeError, ShapeError } from "./check.ts";
+import {
+  broadcastShapes,
+  DtypeError,
+  normalizeAxes,
+  normalizeAxis,
+  rangeError,
+  ShapeError,
+} from "./check.ts";
 import { abs, div, mul, sign, sub } from "./arithmetic.ts";
 import { convert } from "./convert.ts";
 import { clamp, where } from "./choice.ts";
-import { eq, ne } from "./comparison.ts";
-import { pow, sqrt, square } from "./power.ts";
+import { eq, gt, ne } from "./comparison.ts";
+import { pow, reciprocal, sqrt, square } from "./power.ts";
 import { isFloat } from "./ir/dtype.ts";
 import { svdvals } from "./factors.ts";
 import { amax, amin } from "./extremum.ts";
@@ -178,4 +185,41 @@ export function norm(
     });
   }
   return vectorNorm(x, { ord: p === "fro" ? 2 : p, dim, keepdim });
+}
+
+/** p-norm of the difference, like `torch.dist`; shapes broadcast. */
+export function dist(
+  input: Tensor,
+  other: Tensor,
+  options: { p?: number | undefined } = {},
+): Tensor {
+  return vectorNorm(sub(input, other), { ord: options.p });
+}
+
+/**
+ * The slices of an axis shortened to a p-norm of `maxNorm` where they are longer, like
+ * `torch.renorm`.
+ *
+ * @param x Floating, at least 2 dimensions.
+ * @param p Which norm, above 0.
+ * @param dim Axis whose slices are measured.
+ * @param maxNorm Greatest norm.
+ * @throws {ShapeError} If `x` has fewer dimensions.
+ * @throws {RangeError} If `p` is not positive or `maxNorm` is negative.
+ */
+export function renorm(x: Tensor, p: number, dim: number, maxNorm: number): Tensor {
+  const axis = normalizeAxis("renorm", dim, x.ndim);
+  if (x.ndim < 2) {
+    throw new ShapeError("renorm", "expects at least 2 dimensions", { input: x.shape });
+  }
+  if (!(p > 0)) throw rangeError("renorm", `p ${p} is not positive`);
+  if (!(maxNorm >= 0)) throw rangeError("renorm", `maxNorm ${maxNorm} is negative`);
+  const others = x.shape.map((_, d) => d).filter((d) => d !== axis);
+  const length = vectorNorm(x, { ord: p, dim: others, keepdim: true });
+  const long = gt(length, maxNorm);
+  return mul(x, where(long, rdiv(where(long, length, 1), maxNorm), 1));
+}
+
+function rdiv(x: Tensor, value: number): Tensor {
+  return mul(reciprocal(x.add(1e-7)), value);
 }

@@ -1,6 +1,6 @@
 /** Powers, roots and the logarithm, element by element. */
-import { div, mul, neg, sub } from "./arithmetic.ts";
-import { where } from "./choice.ts";
+import { div, mul, neg, rsub, sub } from "./arithmetic.ts";
+import { clamp, where } from "./choice.ts";
 import { eq, ge, logicalAnd } from "./comparison.ts";
 import { applyElementwise, asTensors, defineElementwise, type TensorOrNumber } from "./define.ts";
 import { isFloat } from "./ir/dtype.ts";
@@ -118,4 +118,16 @@ export function reciprocal(x: Tensor): Tensor {
 /** `1 / √x`, like `torch.rsqrt`. */
 export function rsqrt(x: Tensor): Tensor {
   return reciprocal(sqrt(x));
+}
+
+/**
+ * `log(x / (1 − x))`, the inverse of `sigmoid`, like `torch.logit`; NaN outside of `[0, 1]`.
+ *
+ * @param x Probabilities.
+ * @param options Limits `x` to `[eps, 1 − eps]` first.
+ */
+export function logit(x: Tensor, options: { eps?: number | undefined | null } = {}): Tensor {
+  const { eps } = options;
+  const limited = typeof eps === "number" ? clamp(x, eps, 1 - eps) : x;
+  return sub(log(limited), log(rsub(limited, 1)));
 }

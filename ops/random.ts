@@ -7,7 +7,8 @@ import type { DType } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import type { Expr } from "./ir/expr.ts";
 import { bits, defaultGenerator, type Generator, keyWords, wordsOf } from "./random_stream.ts";
-import { argsort, SortMethods } from "./sort.ts";
+import { argsort } from "./sort.ts";
+import { PlaceMethods } from "./places.ts";
 import type { Tensor } from "./tensor.ts";
 
 type Distribution = "uniform" | "normal" | "integer";
@@ -138,20 +139,8 @@ export function bernoulli(p: Tensor, options: RandomOptions = {}): Tensor {
   return randLike(p, options).lt(p).to(p.dtype);
 }
 
-/** Positions drawn with the given weights, int32, like `torch.multinomial` with replacement; by the Gumbel trick, so that nothing leaves the device. */
-export function multinomial(weights: Tensor, count: number, options: RandomOptions = {}): Tensor {
-  const logits = weights.log().unsqueeze(-2).expand([
-    ...weights.shape.slice(0, -1),
-    count,
-    weights.shape.at(-1)!,
-  ]);
-  const u = randLike(logits, options);
-  const gumbel = u.add(2 ** -25).log().neg().log().neg();
-  return logits.add(gumbel).argmax(-1);
-}
-
 /** Methods of tensors from this file. */
-export abstract class RandomMethods extends SortMethods {
+export abstract class RandomMethods extends PlaceMethods {
   /** See the function `bernoulli`. */
   bernoulli(this: Tensor, options?: RandomOptions): Tensor {
     return bernoulli(this, options);

@@ -1,5 +1,5 @@
 /** Reductions as methods of tensors. */
-import { ViewMethods } from "./arrange.ts";
+import { ViewMethods } from "./view_methods.ts";
 import {
   all,
   amax,

@@ -1,11 +1,13 @@
 /** Order and running combinations along an axis. */
+import { differentiable } from "./autograd.ts";
 import { normalizeAxis, rangeError, ShapeError, shapeText } from "./check.ts";
 import { apply, type Attribute, defineOp, type TensorOrNumber } from "./define.ts";
 import { convert } from "./convert.ts";
 import { div, mul } from "./arithmetic.ts";
-import { eq, le, logicalOr, lt, ne } from "./comparison.ts";
+import { eq, ge, gt, logicalNot, logicalOr, ne } from "./comparison.ts";
 import { where } from "./choice.ts";
 import { arange } from "./create.ts";
+import { isFloat } from "./ir/dtype.ts";
 import * as e from "./ir/expr.ts";
 import { type ScanKernel, sizeOf } from "./ir/kernel.ts";
 import { gather, IndexMethods } from "./index.ts";
@@ -15,6 +17,7 @@ import type { Tensor } from "./tensor.ts";
 import { contiguous, movedim, reshape, unsqueeze } from "./view.ts";
 import { slice } from "./slice.ts";
 import { owned } from "./own.ts";
+import { sharedBy } from "./shared_gradient.ts";
 
 const SORT = defineOp<{ rows: number; length: number; descending: boolean }>({
   name: "sort",
@@ -81,12 +84,20 @@ export function topk(
   return { values: gather(x, axis, indices), indices };
 }
 
-/** Median (the lower of two; NaN where there is one) along an axis with its position, like `torch.median`. */
+/** Median (the lower of two; NaN where there is one, or no element) of all elements, like `torch.median`; equal elements share the gradient. */
+export function median(x: Tensor): Tensor;
+/** Median along an axis with its position. @throws {ShapeError} If the axis is empty. */
 export function median(
   x: Tensor,
   dim: number,
+  options?: { keepdim?: boolean | undefined },
+): ValuesAndIndices;
+export function median(
+  x: Tensor,
+  dim?: number,
   options: { keepdim?: boolean | undefined } = {},
-): ValuesAndIndices {
+): Tensor | ValuesAndIndices {
+  if (dim === undefined) return medianOfAll(x);
   const axis = normalizeAxis("median", dim, x.ndim);
   if (x.ndim === 0) return single(x);
   const size = x.shape[axis]!;
@@ -100,6 +111,15 @@ export function median(
     return options.keepdim ? one : reshape(one, one.shape.filter((_, d) => d !== axis));
   };
   return { values: pick(values), indices: pick(indices) };
+}
+
+function medianOfAll(x: Tensor): Tensor {
+  if (x.numel === 0) {
+    if (isFloat(x.dtype)) return sum(x).add(NaN);
+    throw new ShapeError("median", "an empty tensor has no median", { input: x.shape });
+  }
+  const middle = () => median(reshape(x, [x.numel]), 0).values;
+  return differentiable("median", null, [x], middle, (c) => [sharedBy(c)], "both");
 }
 
 type ScanOp = ScanKernel["op"];
@@ -215,7 +235,10 @@ export function searchsorted(
 ): Tensor {
   const { right = false, sorter } = options;
   const ordered = sorter ? gather(sorted, -1, sorter) : sorted;
-  if (typeof values !== "object") return sum(right ? le(ordered, values) : lt(ordered, values), -1);
+  // NaN is neither below nor above anything, and lies behind all.
+  const before = (rows: Tensor, v: TensorOrNumber) =>
+    sum(logicalNot(right ? gt(rows, v) : ge(rows, v)), -1);
+  if (typeof values !== "object") return before(ordered, values);
   const lead = (x: Tensor) => shapeText(x.shape.slice(0, -1));
   if (ordered.ndim !== 1 && (ordered.ndim !== values.ndim || lead(ordered) !== lead(values))) {
     throw new ShapeError("searchsorted", "rows of sorted and values do not correspond", {
@@ -225,7 +248,7 @@ export function searchsorted(
   }
   const wide = unsqueeze(values, -1);
   const rows = ordered.ndim === 1 ? ordered : unsqueeze(ordered, -2);
-  return sum(right ? le(rows, wide) : lt(rows, wide), -1);
+  return before(rows, wide);
 }
 
 /** Methods of tensors from this file. */
@@ -247,13 +270,16 @@ export abstract class SortMethods extends IndexMethods {
   ): ValuesAndIndices {
     return topk(this, k, dim, options);
   }
+  /** Median of all elements. */
+  median(this: Tensor): Tensor;
   /** See the function `median`. */
+  median(this: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): ValuesAndIndices;
   median(
     this: Tensor,
-    dim: number,
+    dim?: number,
     options?: { keepdim?: boolean | undefined },
-  ): ValuesAndIndices {
-    return median(this, dim, options);
+  ): Tensor | ValuesAndIndices {
+    return dim === undefined ? median(this) : median(this, dim, options);
   }
   /** See the function `cumsum`. */
   cumsum(this: Tensor, dim: number): Tensor {

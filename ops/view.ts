@@ -169,6 +169,16 @@ export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
   return permute(x, order);
 }
 
+/** Two axes swapped, like `torch.swapaxes`: `transpose` by NumPy's name. */
+export function swapaxes(x: Tensor, axis0: number, axis1: number): Tensor {
+  return transpose(x, axis0, axis1);
+}
+
+/** Two axes swapped, like `torch.swapdims`: another name of `transpose`. */
+export function swapdims(x: Tensor, dim0: number, dim1: number): Tensor {
+  return transpose(x, dim0, dim1);
+}
+
 /** Axes moved to new places, the others in their order, like `torch.movedim`. */
 export function movedim(
   x: Tensor,

@@ -73,7 +73,8 @@ function ints(values: readonly number[], shape: readonly number[], device: Devic
   return tensor(Int32Array.from(values), { shape, device });
 }
 
-function sample(
+/** A sample; `covers` names definitions, separated by spaces. */
+export function sample(
   name: string,
   covers: string,
   shapes: Sample["shapes"],

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { compile, grad, gradcheck, gradgradcheck, type Tensor } from "../../ops/mod.ts";
 import { allDefinitions, allElementwise } from "../../ops/define.ts";
 import { copyTo, Inputs, worst } from "./_random.ts";
+import { COMPOSITES } from "./_composites.ts";
 import { type Sample, SAMPLES, SOURCES } from "./_samples.ts";
 
 /** float32 against float64: sums here are of at most a few hundred elements. */
@@ -29,7 +30,7 @@ Deno.test("every definition has a sample", () => {
   assertEquals([...new Set(missing)], []);
 });
 
-for (const sample of SAMPLES) {
+for (const sample of [...SAMPLES, ...COMPOSITES]) {
   Deno.test(`${sample.name} in float32 on the cpu equals float64`, async () => {
     const exact = inputsOf(sample);
     const rough = await Promise.all(exact.map((x) => copyTo(x, "cpu", "float32")));

@@ -103,13 +103,33 @@ Deno.test("bernoulli() gives 1 with the probability named", async () => {
 
 Deno.test("multinomial() draws by weight", async () => {
   const weights = tensor([1, 0, 3]);
-  const draws = [...await multinomial(weights, COUNT, { generator: new Generator(1) }).data()];
+  const generator = new Generator(1);
+  const options = { generator, replacement: true };
+  const draws = [...await multinomial(weights, COUNT, options).data()];
   const share = draws.filter((d) => d === 2).length / COUNT;
   assert(draws.every((d) => d !== 1));
   assert(Math.abs(share - 0.75) < 5 * Math.sqrt(0.1875 / COUNT));
 });
 
+Deno.test("multinomial() without replacement draws each position once, heavy ones first", async () => {
+  const weights = tensor([1, 0, 3]).expand([COUNT, 3]);
+  const draws = [...await multinomial(weights, 2, { generator: new Generator(1) }).data()];
+  let heavy = 0;
+  for (let i = 0; i < draws.length; i += 2) {
+    assertEquals([draws[i]!, draws[i + 1]!].sort(), [0, 2]);
+    if (draws[i] === 2) heavy++;
+  }
+  assert(Math.abs(heavy / COUNT - 0.75) < 5 * Math.sqrt(0.1875 / COUNT));
+  const all = [...await multinomial(tensor([1, 0, 3]), 3).data()];
+  assertEquals(all[2], 1);
+});
+
 Deno.test("random functions throw for bad arguments", () => {
+  assertThrows(
+    () => multinomial(tensor([1, 2]), 3),
+    RangeError,
+    "multinomial: count 3 is more than 2 weights: weights [2] (pass { replacement: true })",
+  );
   assertThrows(
     () => manualSeed(-1),
     RangeError,
