@@ -1,7 +1,6 @@
 /** Pooling: the largest or the mean element of windows over spatial axes. */
 import { rangeError } from "./check.ts";
 import type { Sizes } from "./convolution.ts";
-import { pow } from "./power.ts";
 import { maxOver, meanOver } from "./pool_kernels.ts";
 import type { ValuesAndIndices } from "./extremum.ts";
 import type { Tensor } from "./tensor.ts";
@@ -181,16 +180,4 @@ export function adaptiveMaxPool3dWithIndices(
   outputSize: AdaptiveSizes,
 ): ValuesAndIndices {
   return maxOver(x, adaptiveWindows("adaptiveMaxPool3d", x.shape, outputSize, 3));
-}
-
-/**
- * p-norm of each window, like `torch.nn.functional.lp_pool2d`: `(Σ x^p)^(1/p)`.
- */
-export function lpPool2d(
-  x: Tensor,
-  p: number,
-  kernelSize: Sizes,
-  options: { stride?: Sizes | undefined | null; ceilMode?: boolean | undefined } = {},
-): Tensor {
-  return pow(avgPool2d(pow(x, p), kernelSize, { ...options, divisorOverride: 1 }), 1 / p);
 }
