@@ -1,5 +1,5 @@
 /** Activations that let positive values through. */
-import { celu, elu, leakyRelu, prelu, relu, relu6, selu, type Tensor } from "../ops/mod.ts";
+import { celu, elu, leakyRelu, prelu, relu, relu6, rrelu, selu, type Tensor } from "../ops/mod.ts";
 import { checkCount } from "./_check.ts";
 import { constantParameter } from "./_factory.ts";
 import { type FactoryOptions, Module } from "./module.ts";
@@ -205,5 +205,55 @@ export class PReLU extends Module {
   /** The function of each element. */
   forward(x: Tensor): Tensor {
     return prelu(x, this.weight);
+  }
+}
+
+/** Options of {@linkcode RReLU}. */
+export interface RReLULayerOptions {
+  /** Least slope. @default 1 / 8 */
+  lower?: number | undefined;
+  /** Greatest slope. @default 1 / 3 */
+  upper?: number | undefined;
+}
+
+/**
+ * `x` where positive, else `x` times a slope: random while training, else the mean (Xu et al. 2015),
+ * like `torch.nn.RReLU`.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "@tensaurus/core";
+ * import { RReLU } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const layer = new RReLU({ lower: 0.25, upper: 0.75 });
+ * layer.eval();
+ * assertEquals(await layer.forward(tensor([-1, 2])).tolist(), [-0.5, 2]);
+ * ```
+ */
+export class RReLU extends Module {
+  readonly #lower: number;
+  readonly #upper: number;
+
+  /**
+   * Makes the module.
+   *
+   * @param options The slopes.
+   */
+  constructor(options: RReLULayerOptions = {}) {
+    super();
+    const { lower = 1 / 8, upper = 1 / 3 } = options;
+    this.#lower = lower;
+    this.#upper = upper;
+  }
+
+  /** The function of each element. @throws {RangeError} If the least slope is the greater one. */
+  forward(x: Tensor): Tensor {
+    return rrelu(x, { lower: this.#lower, upper: this.#upper, training: this.training });
+  }
+
+  /** Settings shown by `toString()`. */
+  override extraRepr(): string {
+    return `lower=${this.#lower}, upper=${this.#upper}`;
   }
 }

@@ -1,29 +1,31 @@
-/** Sums, means and largest elements of bags of rows. */
-import { arange, indexAdd, type Tensor, where, zeros } from "../ops/mod.ts";
-import { checkChoice, rangeError, ShapeError } from "../ops/check.ts";
-import { Embedding, type EmbeddingLayerOptions } from "./embedding.ts";
+import { embeddingBag, type EmbeddingBagOptions, noGrad, type Tensor } from "../ops/mod.ts";
+import { rangeError } from "../ops/check.ts";
+import { checkCount } from "./_check.ts";
+import { normalParameter } from "./_factory.ts";
+import { type FactoryOptions, Module } from "./module.ts";
+import { Parameter } from "./parameter.ts";
 
 /** Options of {@linkcode EmbeddingBag}. */
-export interface EmbeddingBagOptions extends EmbeddingLayerOptions {
-  /** What is made of the rows of a bag. @default "mean" */
+export interface EmbeddingBagLayerOptions extends FactoryOptions {
+  /** How the rows of a bag are combined. @default "mean" */
   mode?: "sum" | "mean" | "max" | undefined;
-  /** The last offset is the end of the last bag, not a bag of its own. @default false */
+  /** Row that starts as zeros, is not trained and counts in no bag; negative ones count from the end. */
+  paddingIdx?: number | null | undefined;
+  /** Rows longer than this are shortened, in place, when they are used. */
+  maxNorm?: number | null | undefined;
+  /** Which norm `maxNorm` means. @default 2 */
+  normType?: number | undefined;
+  /** Divide gradients by how often a row is looked up. @default false */
+  scaleGradByFreq?: boolean | undefined;
+  /** Whether the last offset is the end of the last bag. @default false */
   includeLastOffset?: boolean | undefined;
 }
 
-/** Options of `forward` of {@linkcode EmbeddingBag}. */
-export interface BagForwardOptions {
-  /** Where each bag begins, int32; for input of one axis. */
-  offsets?: Tensor | undefined;
-  /** Factor of each row, of the input's shape; for sums alone. */
-  perSampleWeights?: Tensor | undefined;
-}
-
 /**
- * Rows of a table, reduced bag by bag, like `torch.nn.EmbeddingBag`. Rows at `paddingIdx` do not
- * count; a bag without rows gives zeros.
+ * A table of vectors, looked up bag by bag, like `torch.nn.EmbeddingBag`.
  *
- * Shapes: input `[B, L]`, or `[N]` with offsets `[B]`; result `[B, embeddingDim]`.
+ * Shapes: input `[B, N]`, or `[N]` with offsets `[B]`, int32; weight `[numEmbeddings, embeddingDim]`;
+ * result `[B, embeddingDim]`.
  *
  * @example
  * ```ts
@@ -31,92 +33,72 @@ export interface BagForwardOptions {
  * import { EmbeddingBag } from "@tensaurus/core/nn";
  * import { assertEquals } from "@std/assert";
  *
- * const words = tensor([1, 2, 4, 5, 4], { dtype: "int32" });
+ * const words = tensor([0, 2, 1, 1], { dtype: "int32" });
  * const offsets = tensor([0, 3], { dtype: "int32" });
- * assertEquals(new EmbeddingBag(10, 3).forward(words, { offsets }).shape, [2, 3]);
+ * assertEquals(new EmbeddingBag(3, 4).forward(words, { offsets }).shape, [2, 4]);
  * ```
  */
-export class EmbeddingBag extends Embedding {
-  /** What is made of the rows of a bag. */
-  readonly mode: "sum" | "mean" | "max";
-  readonly #includeLastOffset: boolean;
+export class EmbeddingBag extends Module {
+  /** Number of rows. */
+  readonly numEmbeddings: number;
+  /** Size of a row. */
+  readonly embeddingDim: number;
+  /** The table. */
+  weight: Parameter;
+  readonly #options: EmbeddingBagOptions;
 
   /**
-   * Makes the module with standard normal rows.
+   * Makes the module.
    *
    * @param numEmbeddings Number of rows.
    * @param embeddingDim Size of a row.
-   * @param options Mode, padding row, limit of norms.
-   * @throws {RangeError} If a setting is not allowed.
+   * @param options How rows are combined, padding row, greatest norm, offsets, dtype, device.
+   * @throws {RangeError} If a size is not positive or `paddingIdx` is no row.
    */
-  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagOptions = {}) {
-    super(numEmbeddings, embeddingDim, options);
-    this.mode = options.mode ?? "mean";
-    this.#includeLastOffset = options.includeLastOffset ?? false;
-    checkChoice("EmbeddingBag", "mode", this.mode, ["sum", "mean", "max"]);
-  }
-
-  /** A layer over a table that is there; frozen unless `freeze` is false. */
-  static override fromPretrained(
-    table: Tensor,
-    options: EmbeddingBagOptions & { freeze?: boolean | undefined } = {},
-  ): EmbeddingBag {
-    return super.fromPretrained(table, options) as EmbeddingBag;
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagLayerOptions = {}) {
+    super();
+    checkCount("EmbeddingBag", "numEmbeddings", numEmbeddings);
+    checkCount("EmbeddingBag", "embeddingDim", embeddingDim);
+    const { mode, paddingIdx, maxNorm, normType, scaleGradByFreq, includeLastOffset } = options;
+    const row = paddingIdx ?? undefined;
+    if (row !== undefined && (row < -numEmbeddings || row >= numEmbeddings)) {
+      throw rangeError("EmbeddingBag", `paddingIdx ${row} is no row of ${numEmbeddings}`);
+    }
+    this.numEmbeddings = numEmbeddings;
+    this.embeddingDim = embeddingDim;
+    this.#options = { mode, paddingIdx, maxNorm, normType, scaleGradByFreq, includeLastOffset };
+    this.weight = normalParameter([numEmbeddings, embeddingDim], options);
+    if (row === undefined) return;
+    const first = row < 0 ? row + numEmbeddings : row;
+    noGrad(() => this.weight.detach().narrow(0, first, 1).zero_());
   }
 
   /**
-   * The bags.
+   * A layer around a table that exists, like `torch.nn.EmbeddingBag.from_pretrained`.
    *
-   * @param x Rows to take.
-   * @param options Offsets, weights.
-   * @throws {ShapeError} If offsets and the input's axes do not go together.
-   * @throws {RangeError} If weights are given for another mode than sums.
+   * @param table The table `[numEmbeddings, embeddingDim]`.
+   * @param options Whether it stays as it is (default true), and those of the layer.
    */
-  override forward(x: Tensor, options: BagForwardOptions = {}): Tensor {
-    const { offsets, perSampleWeights } = options;
-    const facts = { input: x.shape, offsets: offsets?.shape ?? "none" };
-    if (offsets ? x.ndim !== 1 || offsets.ndim !== 1 : x.ndim !== 2) {
-      throw new ShapeError("EmbeddingBag", "expects [B, L], or [N] and offsets [B]", facts);
-    }
-    if (perSampleWeights && this.mode !== "sum") {
-      throw rangeError("EmbeddingBag", `perSampleWeights need mode "sum", not "${this.mode}"`);
-    }
-    const rows = super.forward(x).reshape([-1, this.embeddingDim]); // [N, D]
-    const { bags, count } = this.#bagsOf(x, offsets);
-    const kept = this.paddingIdx === undefined
-      ? undefined
-      : x.reshape([-1]).ne(this.paddingIdx).unsqueeze(1); // [N, 1]
-    if (this.mode === "max") return largest(rows, bags, count, kept);
-    const weighted = perSampleWeights ? rows.mul(perSampleWeights.reshape([-1, 1])) : rows;
-    const sums = summed(kept ? where(kept, weighted, 0) : weighted, bags, count);
-    if (this.mode === "sum") return sums;
-    const ones = kept?.to(rows.dtype) ?? rows.detach().narrow(1, 0, 1).mul(0).add(1);
-    return sums.div(summed(ones, bags, count).clamp(1));
+  static fromPretrained(
+    table: Tensor,
+    options: EmbeddingBagLayerOptions & { freeze?: boolean | undefined } = {},
+  ): EmbeddingBag {
+    const [rows, size] = table.shape as [number, number];
+    const layer = new EmbeddingBag(rows, size, options);
+    layer.weight = new Parameter(table, { requiresGrad: !(options.freeze ?? true) });
+    return layer;
   }
 
-  /** The bag of each row, `[N]`, and their number. */
-  #bagsOf(x: Tensor, offsets: Tensor | undefined): { bags: Tensor; count: number } {
-    const at = arange(0, x.numel, 1, { device: x.device, dtype: "int32" });
-    if (!offsets) {
-      const [count, length] = x.shape as [number, number];
-      return { bags: at.floorDivide(Math.max(1, length)).to("int32"), count };
-    }
-    const count = offsets.numel - (this.#includeLastOffset ? 1 : 0);
-    const starts = offsets.narrow(0, 0, count);
-    return { bags: starts.le(at.unsqueeze(1)).sum(1).sub(1).to("int32"), count };
+  /** One row for each bag. @throws {ShapeError} If offsets or weights do not fit. */
+  forward(
+    x: Tensor,
+    options: Pick<EmbeddingBagOptions, "offsets" | "perSampleWeights"> = {},
+  ): Tensor {
+    return embeddingBag(x, this.weight, { ...this.#options, ...options });
   }
-}
 
-function summed(rows: Tensor, bags: Tensor, count: number): Tensor {
-  const { dtype, device } = rows;
-  return indexAdd(zeros([count, rows.shape[1]!], { dtype, device }), 0, bags, rows);
-}
-
-/** Every bag looks at all rows: B · N · D comparisons. */
-function largest(rows: Tensor, bags: Tensor, count: number, kept: Tensor | undefined): Tensor {
-  if (!rows.shape[0]) return summed(rows, bags, count);
-  const own = bags.unsqueeze(0).eq(arange(0, count, 1, { device: bags.device }).unsqueeze(1));
-  const inside = kept ? own.logicalAnd(kept.reshape([1, -1])) : own; // [B, N]
-  const values = where(inside.unsqueeze(2), rows.unsqueeze(0), -Infinity).amax(1);
-  return where(inside.any(1).unsqueeze(1), values, 0);
+  /** Settings shown by `toString()`. */
+  override extraRepr(): string {
+    return `${this.numEmbeddings}, ${this.embeddingDim}, mode=${this.#options.mode ?? "mean"}`;
+  }
 }

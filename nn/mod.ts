@@ -14,6 +14,7 @@ export * from "./convolution.ts";
 export * from "./convolution_transpose.ts";
 export * from "./pooling.ts";
 export * from "./pooling_adaptive.ts";
+export * from "./pooling_unpool.ts";
 export * from "./pooling_norm.ts";
 export * from "./padding_base.ts";
 export * from "./padding.ts";

@@ -1,5 +1,6 @@
 /** Images at other sizes and as patches. */
 import {
+  channelShuffle,
   foldImages,
   interpolate,
   type InterpolateOptions,
@@ -179,5 +180,38 @@ export class Fold extends Module {
   /** `[N, C, H, W]`. @throws {ShapeError} If the columns do not fit the images. */
   forward(x: Tensor): Tensor {
     return foldImages(x, this.#outputSize, this.#kernelSize, this.#options);
+  }
+}
+
+/**
+ * Channels dealt out over groups (Zhang et al. 2018), like `torch.nn.ChannelShuffle`.
+ *
+ * @example
+ * ```ts
+ * import { zeros } from "@tensaurus/core";
+ * import { ChannelShuffle } from "@tensaurus/core/nn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new ChannelShuffle(2).forward(zeros([1, 4, 3, 3])).shape, [1, 4, 3, 3]);
+ * ```
+ */
+export class ChannelShuffle extends Module {
+  readonly #groups: number;
+
+  /**
+   * Makes the module.
+   *
+   * @param groups Number of groups.
+   * @throws {RangeError} If `groups` is not positive.
+   */
+  constructor(groups: number) {
+    super();
+    checkCount("ChannelShuffle", "groups", groups);
+    this.#groups = groups;
+  }
+
+  /** The channels in another order. @throws {ShapeError} If they are no multiple of `groups`. */
+  forward(x: Tensor): Tensor {
+    return channelShuffle(x, this.#groups);
   }
 }

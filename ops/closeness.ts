@@ -1,11 +1,17 @@
-/** Comparison with tolerance, membership in sets and in intervals. */
-import { abs, add, mul, sub } from "./arithmetic.ts";
-import { rangeError, ShapeError } from "./check.ts";
-import { eq, le, logicalAnd, logicalNot, logicalOr } from "./comparison.ts";
+/** Comparison with tolerance, membership in sets and in intervals, histograms. */
+import { abs, add, div, mul, sub } from "./arithmetic.ts";
+import { core } from "./base.ts";
+import { DtypeError, rangeError, ShapeError } from "./check.ts";
+import { clamp, where } from "./choice.ts";
+import { eq, ge, le, logicalAnd, logicalNot, logicalOr } from "./comparison.ts";
 import { convert } from "./convert.ts";
 import { asTensors, type TensorOrNumber } from "./define.ts";
-import { all, any } from "./extremum.ts";
-import { isfinite, isnan } from "./rounding.ts";
+import { all, amax, amin, any } from "./extremum.ts";
+import { floor, isfinite, isnan } from "./rounding.ts";
+import { scatterAdd } from "./index.ts";
+import { isFloat } from "./ir/dtype.ts";
+import { owned } from "./own.ts";
+import { slice } from "./slice.ts";
 import { searchsorted } from "./sort.ts";
 import type { Tensor } from "./tensor.ts";
 import { reshape, unsqueeze } from "./view.ts";
@@ -103,4 +109,49 @@ export function bucketize(
     });
   }
   return searchsorted(boundaries, values, { right: options.right });
+}
+
+/** Options of `histc`. */
+export interface HistogramOptions {
+  /** Number of bins. @default 100 */
+  bins?: number | undefined;
+  /** Lower end. @default 0 */
+  min?: number | undefined;
+  /** Upper end; where it equals the lower one, both are those of the data. @default 0 */
+  max?: number | undefined;
+}
+
+/**
+ * How many elements lie in each of equal intervals, in the dtype of `x`, like `torch.histc`. Elements
+ * outside, and NaN, are not counted; the last interval contains its upper end.
+ *
+ * @returns `[bins]`.
+ * @throws {DtypeError} For integers.
+ * @throws {RangeError} If there is no bin, or `max` is below `min`.
+ */
+export function histc(x: Tensor, options: HistogramOptions = {}): Tensor {
+  const { bins = 100, min: low = 0, max: high = 0 } = options;
+  if (!isFloat(x.dtype)) throw new DtypeError("histc", `dtype ${x.dtype} has no histc`);
+  if (!Number.isInteger(bins) || bins < 1) {
+    throw rangeError("histc", `bins ${bins} is not positive`);
+  }
+  if (!(low <= high)) throw rangeError("histc", `max ${high} is below min ${low}`);
+  const { backend } = x.storage;
+  const flat = reshape(x.detach(), [x.numel]);
+  const ofData = low === high && flat.numel > 0;
+  const ends = (a: Tensor | number, value: number) =>
+    typeof a === "number" ? core().fullOn(backend, [], value, x.dtype) : a;
+  const from = ends(ofData ? amin(flat) : low, low), to = ends(ofData ? amax(flat) : high, high);
+  const single = eq(from, to);
+  const start = where(single, sub(from, 1), from), end = where(single, add(to, 1), to);
+  const place = floor(mul(div(sub(flat, start), sub(end, start)), bins));
+  const inside = logicalAnd(ge(flat, start), le(flat, end));
+  const index = convert(where(inside, clamp(place, 0, bins - 1), bins), "int32");
+  const counts = scatterAdd(
+    core().fullOn(backend, [bins + 1], 0, x.dtype),
+    0,
+    index,
+    core().fullOn(backend, flat.shape, 1, x.dtype),
+  );
+  return owned(slice(counts, 0, 0, bins), x);
 }

@@ -13,11 +13,14 @@ import {
   sub,
 } from "./arithmetic.ts";
 import { TensorBase } from "./base.ts";
-import { bitwiseLeftShift, bitwiseNot, bitwiseRightShift, signbit } from "./bits.ts";
+import { signbit } from "./rounding.ts";
 import { clamp, maximum, minimum, where } from "./choice.ts";
 import {
   bitwiseAnd,
+  bitwiseLeftShift,
+  bitwiseNot,
   bitwiseOr,
+  bitwiseRightShift,
   bitwiseXor,
   eq,
   ge,

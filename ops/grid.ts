@@ -8,7 +8,11 @@ import { gather } from "./index.ts";
 import { sizeOf } from "./ir/kernel.ts";
 import { floor, round } from "./rounding.ts";
 import type { Tensor } from "./tensor.ts";
-import { expand, reshape, unsqueeze } from "./view.ts";
+import { expand, reshape, transpose, unsqueeze } from "./view.ts";
+import { linspace, ones } from "./create.ts";
+import { stack } from "./join.ts";
+import { meshgrid } from "./grids.ts";
+import { matmul } from "./contract.ts";
 import { select } from "./slice.ts";
 
 /** Options of `gridSample`. */
@@ -139,4 +143,45 @@ export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptio
   const places = raw.map(confine);
   if (mode === "nearest") return pixelsAt(input, places.map((x) => round(x).detach()));
   return weightedSum(input, places.map(linearNeighbours));
+}
+
+/** Options of `affineGrid`. */
+export interface AffineGridOptions {
+  /** Whether −1 and 1 are the centres of the outer pixels instead of their outer edges. @default false */
+  alignCorners?: boolean | undefined;
+}
+
+/**
+ * Positions for `gridSample` from affine maps, like `torch.nn.functional.affine_grid`.
+ *
+ * Shapes: theta `[N, 2, 3]` with size `[N, C, H, W]` gives `[N, H, W, 2]`; theta `[N, 3, 4]` with size
+ * `[N, C, D, H, W]` gives `[N, D, H, W, 3]`.
+ *
+ * @param theta Maps from positions in the result to positions in the input.
+ * @param size Sizes of the result.
+ * @param options What −1 and 1 mean.
+ * @throws {ShapeError} If `theta` and `size` do not fit.
+ */
+export function affineGrid(
+  theta: Tensor,
+  size: readonly number[],
+  options: AffineGridOptions = {},
+): Tensor {
+  const rank = size.length - 2;
+  const fits = (rank === 2 || rank === 3) && theta.ndim === 3 && theta.shape[0] === size[0] &&
+    theta.shape[1] === rank && theta.shape[2] === rank + 1;
+  if (!fits) {
+    throw new ShapeError("affineGrid", "theta and size do not fit", { theta: theta.shape, size });
+  }
+  const { dtype, device } = theta;
+  const sizes = size.slice(2);
+  const axes = sizes.map((s) => {
+    const end = s <= 1 ? 0 : options.alignCorners ? 1 : (s - 1) / s;
+    return linspace(-end, end, s, { dtype, device });
+  });
+  // The grid names the last axis first.
+  const points = stack([...meshgrid(axes).reverse(), ones(sizes, { dtype, device })], -1);
+  const flat = reshape(points, [1, sizeOf(sizes), rank + 1]);
+  const moved = matmul(expand(flat, [size[0]!, ...flat.shape.slice(1)]), transpose(theta, 1, 2));
+  return reshape(moved, [size[0]!, ...sizes, rank]);
 }

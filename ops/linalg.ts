@@ -21,6 +21,7 @@ import { solveStack } from "./solve_stack.ts";
 import { owned } from "./own.ts";
 import type { Tensor } from "./tensor.ts";
 import { expand, reshape, unsqueeze } from "./view.ts";
+import { tril, triu } from "./arrange.ts";
 
 /** Options of `solve`. */
 export interface SolveOptions {
@@ -45,10 +46,45 @@ export function solve(a: Tensor, b: Tensor, options: SolveOptions = {}): Tensor 
   if (right.ndim < 2 || right.size(-2) !== n) {
     throw new ShapeError("solve", "right side does not fit", { a: a.shape, b: b.shape });
   }
-  const batch = broadcastShapes("solve", [a.shape.slice(0, -2), right.shape.slice(0, -2)]);
-  const matrices = expand(a, [...batch, n, n]);
-  const x = solveStack(matrices, expand(right, [...batch, n, right.size(-1)]));
+  const x = solveMatrices(a, right);
   return vector ? reshape(x, x.shape.slice(0, -1)) : x;
+}
+
+/** Options of `solveTriangular`. */
+export interface SolveTriangularOptions extends SolveOptions {
+  /** Whether `a` is upper triangular; else lower. */
+  upper: boolean;
+  /** Whether the diagonal counts as ones, whatever it holds. @default false */
+  unitriangular?: boolean | undefined;
+}
+
+/**
+ * Solution X of `A X = B` for triangular A, like `torch.linalg.solve_triangular`; the other triangle is
+ * not read.
+ *
+ * Shapes: a `[…, N, N]`, b `[…, N, K]`.
+ *
+ * @throws {ShapeError} If `a` is not square or `b` does not fit.
+ * @throws {Error} If a matrix is singular.
+ */
+export function solveTriangular(a: Tensor, b: Tensor, options: SolveTriangularOptions): Tensor {
+  const { upper, left, unitriangular = false } = options;
+  const n = squareSize("solveTriangular", a);
+  if (b.ndim < 2 || b.size(left === false ? -1 : -2) !== n) {
+    throw new ShapeError("solveTriangular", "right side does not fit", { a: a.shape, b: b.shape });
+  }
+  const shift = unitriangular ? 1 : 0;
+  const part = upper ? triu(a, shift) : tril(a, -shift);
+  const whole = unitriangular ? add(part, eye(n, n, { dtype: a.dtype, device: a.device })) : part;
+  if (left !== false) return solveMatrices(whole, b);
+  return T(solveMatrices(T(whole), T(b)));
+}
+
+/** `solve` whose right side is matrices whatever its shape. */
+function solveMatrices(a: Tensor, b: Tensor): Tensor {
+  const n = a.size(-1);
+  const batch = broadcastShapes("solve", [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
+  return solveStack(expand(a, [...batch, n, n]), expand(b, [...batch, n, b.size(-1)]));
 }
 
 /** Inverse of square matrices, like `torch.linalg.inv`. @throws {Error} If a matrix is singular. */

@@ -11,6 +11,14 @@ import { argsort } from "./sort.ts";
 import { PlaceMethods } from "./places.ts";
 import type { Tensor } from "./tensor.ts";
 
+export {
+  Generator,
+  getRandomState,
+  manualSeed,
+  type RandomState,
+  setRandomState,
+} from "./random_stream.ts";
+
 type Distribution = "uniform" | "normal" | "integer";
 
 interface RandomAttributes {

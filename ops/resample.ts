@@ -5,7 +5,7 @@ import { applyTaps, cachedTable, type Tap, type TapTable } from "./taps.ts";
 import { owned } from "./own.ts";
 import type { Tensor } from "./tensor.ts";
 import { padConstant } from "./slice.ts";
-import { expand, permute, reshape } from "./view.ts";
+import { expand, permute, reshape, transpose } from "./view.ts";
 
 /** How positions between elements are filled. */
 export type InterpolationMode =
@@ -299,4 +299,23 @@ export function pixelUnshuffle(x: Tensor, factor: number): Tensor {
   const split = reshape(x, [...lead, c, height, factor, width, factor]);
   const order = [...lead.map((_, d) => d), n, n + 2, n + 4, n + 1, n + 3];
   return reshape(permute(split, order), [...lead, c * factor ** 2, height, width]);
+}
+
+/**
+ * Channels dealt out over groups, like `torch.nn.functional.channel_shuffle` (Zhang et al. 2018):
+ * channel `g · (C / groups) + i` goes to `i · groups + g`.
+ *
+ * Shapes: `[N, C, …]`.
+ *
+ * @throws {ShapeError} If there are fewer than 3 dimensions, or C is no multiple of `groups`.
+ */
+export function channelShuffle(x: Tensor, groups: number): Tensor {
+  const [batch, channels, ...rest] = x.shape as [number, number, ...number[]];
+  if (x.ndim < 3 || !(groups >= 1) || channels % groups) {
+    throw new ShapeError("channelShuffle", `channels are no multiple of groups ${groups}`, {
+      input: x.shape,
+    });
+  }
+  const split = reshape(x, [batch, groups, channels / groups, ...rest]);
+  return owned(reshape(transpose(split, 1, 2), x.shape), x);
 }

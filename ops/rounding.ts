@@ -158,3 +158,13 @@ export function fmax(input: Tensor, other: Tensor): Tensor {
 export function fmin(input: Tensor, other: Tensor): Tensor {
   return where(isnan(other), input, where(isnan(input), other, minimum(input, other)));
 }
+
+/** Whether the sign is minus, also that of −0, like `torch.signbit`; false for NaN. */
+export function signbit(x: Tensor): Tensor {
+  return lt(
+    isFloat(x.dtype)
+      ? copysign(core().fullOn(x.storage.backend, x.shape, 1, x.dtype), x.detach())
+      : x,
+    0,
+  );
+}

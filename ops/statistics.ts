@@ -3,12 +3,12 @@ import { add, div, mul, sub } from "./arithmetic.ts";
 import { differentiable } from "./autograd.ts";
 import { DtypeError, normalizeAxis, rangeError, ShapeError } from "./check.ts";
 import { clamp, maximum, where } from "./choice.ts";
-import { eq, ge, le, logicalAnd, logicalNot, ne } from "./comparison.ts";
+import { eq, logicalNot, ne } from "./comparison.ts";
 import { convert } from "./convert.ts";
 import { core } from "./base.ts";
 import { arange } from "./create.ts";
 import { amax, amin, argmax, type ValuesAndIndices } from "./extremum.ts";
-import { gather, scatterAdd } from "./index.ts";
+import { gather } from "./index.ts";
 import { type DType, isFloat } from "./ir/dtype.ts";
 import { owned } from "./own.ts";
 import { type Axes, mean, nansum, std, sum, type VarianceOptions } from "./reduce.ts";
@@ -17,7 +17,10 @@ import { sharedBy } from "./shared_gradient.ts";
 import { cummax, median, sort } from "./sort.ts";
 import { narrow, slice } from "./slice.ts";
 import type { Tensor } from "./tensor.ts";
-import { movedim, reshape } from "./view.ts";
+import { movedim, reshape, transpose, unsqueeze } from "./view.ts";
+import { matmul } from "./contract.ts";
+import { diagonal } from "./arrange.ts";
+import { sqrt } from "./power.ts";
 import { cat } from "./join.ts";
 
 /** Options of `quantile` and `nanquantile`. */
@@ -242,47 +245,72 @@ export function stdMean(x: Tensor, dim?: Axes, options: VarianceOptions = {}): [
   return [std(x, dim, options), mean(x, dim, { keepdim: options.keepdim })];
 }
 
-/** Options of `histc`. */
-export interface HistogramOptions {
-  /** Number of bins. @default 100 */
-  bins?: number | undefined;
-  /** Lower end. @default 0 */
-  min?: number | undefined;
-  /** Upper end; where it equals the lower one, both are those of the data. @default 0 */
-  max?: number | undefined;
+/** Options of `cov`. */
+export interface CovarianceOptions {
+  /** Subtracted from the count in the divisor. @default 1 */
+  correction?: number | undefined;
+  /** How often each observation counts, `[N]`, whole. */
+  fweights?: Tensor | undefined | null;
+  /** How important each observation is, `[N]`. */
+  aweights?: Tensor | undefined | null;
+}
+
+function variables(op: string, x: Tensor): Tensor {
+  if (x.ndim > 2) throw new ShapeError(op, "expects at most 2 dimensions", { input: x.shape });
+  const rows = x.ndim < 2 ? reshape(x, [1, x.numel]) : x;
+  return isFloat(rows.dtype) ? rows : convert(rows, "float32");
 }
 
 /**
- * How many elements lie in each of equal intervals, in the dtype of `x`, like `torch.histc`. Elements
- * outside, and NaN, are not counted; the last interval contains its upper end.
+ * Covariance matrix of variables (rows) over observations (columns), like `torch.cov`.
  *
- * @returns `[bins]`.
- * @throws {DtypeError} For integers.
- * @throws {RangeError} If there is no bin, or `max` is below `min`.
+ * Shapes: `[V, N]` gives `[V, V]`; `[N]` is one variable and gives a number.
+ *
+ * @param x Variables; integers become float32.
+ * @param options Correction, weights of the observations.
+ * @throws {ShapeError} If there are more than 2 dimensions, or weights do not fit.
  */
-export function histc(x: Tensor, options: HistogramOptions = {}): Tensor {
-  const { bins = 100, min: low = 0, max: high = 0 } = options;
-  if (!isFloat(x.dtype)) throw new DtypeError("histc", `dtype ${x.dtype} has no histc`);
-  if (!Number.isInteger(bins) || bins < 1) {
-    throw rangeError("histc", `bins ${bins} is not positive`);
+export function cov(x: Tensor, options: CovarianceOptions = {}): Tensor {
+  const { correction = 1, fweights, aweights } = options;
+  const rows = variables("cov", x);
+  const count = rows.shape[1]!;
+  for (const [name, w] of Object.entries({ fweights, aweights })) {
+    if (w && (w.ndim > 1 || w.numel !== count)) {
+      throw new ShapeError("cov", `${name} needs one weight for each of ${count} observations`, {
+        input: x.shape,
+        [name]: w.shape,
+      });
+    }
   }
-  if (!(low <= high)) throw rangeError("histc", `max ${high} is below min ${low}`);
-  const { backend } = x.storage;
-  const flat = reshape(x.detach(), [x.numel]);
-  const ofData = low === high && flat.numel > 0;
-  const ends = (a: Tensor | number, value: number) =>
-    typeof a === "number" ? core().fullOn(backend, [], value, x.dtype) : a;
-  const from = ends(ofData ? amin(flat) : low, low), to = ends(ofData ? amax(flat) : high, high);
-  const single = eq(from, to);
-  const start = where(single, sub(from, 1), from), end = where(single, add(to, 1), to);
-  const place = floor(mul(div(sub(flat, start), sub(end, start)), bins));
-  const inside = logicalAnd(ge(flat, start), le(flat, end));
-  const index = convert(where(inside, clamp(place, 0, bins - 1), bins), "int32");
-  const counts = scatterAdd(
-    core().fullOn(backend, [bins + 1], 0, x.dtype),
-    0,
-    index,
-    core().fullOn(backend, flat.shape, 1, x.dtype),
-  );
-  return owned(slice(counts, 0, 0, bins), x);
+  const [f, a] = [fweights, aweights].map((w) => w && convert(reshape(w, [count]), rows.dtype));
+  const w = f && a ? mul(f, a) : f ?? a;
+  if (!w) {
+    const centred = sub(rows, mean(rows, 1, { keepdim: true }));
+    const products = matmul(centred, transpose(centred, 0, 1));
+    return ofVariables(div(products, Math.max(0, count - correction)));
+  }
+  const total = sum(w);
+  const centred = sub(rows, unsqueeze(div(sum(mul(rows, w), 1), total), 1));
+  const used = a && correction !== 0 ? div(mul(sum(mul(w, a)), correction), total) : correction;
+  const products = matmul(mul(centred, w), transpose(centred, 0, 1));
+  return ofVariables(div(products, clamp(sub(total, used), 0)));
+}
+
+/** A matrix of one variable is a number. */
+function ofVariables(x: Tensor): Tensor {
+  return x.numel === 1 ? reshape(x, []) : x;
+}
+
+/**
+ * Correlation coefficients of variables (rows) over observations (columns), like `torch.corrcoef`.
+ *
+ * Shapes: `[V, N]` gives `[V, V]`; `[N]` gives a number.
+ *
+ * @throws {ShapeError} If there are more than 2 dimensions.
+ */
+export function corrcoef(x: Tensor): Tensor {
+  const c = cov(variables("corrcoef", x));
+  if (c.ndim === 0) return div(c, c);
+  const deviation = sqrt(diagonal(c));
+  return clamp(div(div(c, unsqueeze(deviation, 1)), deviation), -1, 1);
 }

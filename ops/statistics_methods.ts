@@ -1,6 +1,11 @@
 /** Statistics as methods of tensors. */
-import { allclose, type ClosenessOptions, isclose } from "./closeness.ts";
-import { corrcoef, cov, type CovarianceOptions } from "./covariance.ts";
+import {
+  allclose,
+  type ClosenessOptions,
+  histc,
+  type HistogramOptions,
+  isclose,
+} from "./closeness.ts";
 import type { ValuesAndIndices } from "./extremum.ts";
 import type { DType } from "./ir/dtype.ts";
 import { dist, renorm } from "./norm.ts";
@@ -9,8 +14,9 @@ import { diff, type DiffOptions, logcumsumexp } from "./running.ts";
 import { SortMethods } from "./sort.ts";
 import {
   aminmax,
-  histc,
-  type HistogramOptions,
+  corrcoef,
+  cov,
+  type CovarianceOptions,
   kthvalue,
   mode,
   nanmean,

@@ -17,9 +17,9 @@ import { add, div, mul, sub } from "./arithmetic.ts";
 import { convert } from "./convert.ts";
 import { indexCopy } from "./index.ts";
 import { assign } from "./inplace.ts";
+import { InplaceMethods } from "./inplace_methods.ts";
 import { wholeTensor } from "./base.ts";
 import { formatTensor } from "./format.ts";
-import { ActivationMethods } from "./activation.ts";
 import { sumToShape } from "./sum_to_shape.ts";
 import { clone, contiguous, expand } from "./view.ts";
 import { padConstant } from "./slice.ts";
@@ -41,7 +41,7 @@ export type NestedNumbers = number | boolean | NestedNumbers[];
  * assertEquals([...await x.grad!.data()], [2, 4, 6]);
  * ```
  */
-export class Tensor extends ActivationMethods {
+export class Tensor extends InplaceMethods {
   /**
    * Values on the host, row-major: a typed array of the dtype (bool as 0 and 1 in a Uint8Array).
    * Waits for the device.

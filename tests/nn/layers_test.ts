@@ -333,7 +333,7 @@ Deno.test("EmbeddingBag reduces bags, without padding and with empty ones", asyn
   assertThrows(
     () => new nn.EmbeddingBag(3, 2).forward(x),
     ShapeError,
-    "EmbeddingBag: expects [B, L], or [N] and offsets [B]: input [4], offsets none",
+    "embeddingBag: 1 dimension needs a vector of offsets, 2 need none: input [4]",
   );
 });
 
@@ -367,4 +367,22 @@ Deno.test("Dropout2d drops whole channels", async () => {
   const rows = await new nn.Dropout2d(0.5).forward(ones([2, 16, 3])).sum(2).data();
   assert(rows.every((s) => s === 0 || s === 6));
   assert([0, 16].every((at) => new Set(rows.slice(at, at + 16)).size === 2));
+});
+
+Deno.test("EmbeddingBag, MaxUnpool2d, LPPool1d, ChannelShuffle and RReLU run their functions", async () => {
+  const ints = (values: number[]) => tensor(values, { dtype: "int32" });
+  const bag = nn.EmbeddingBag.fromPretrained(tensor([[1, 2], [3, 4]]), { mode: "sum" });
+  assertEquals(Object.keys(bag.stateDict()), ["weight"]);
+  const offsets = ints([0, 1]);
+  assertEquals(await bag.forward(ints([1, 0, 0]), { offsets }).tolist(), [[3, 4], [2, 4]]);
+  const padded = new nn.EmbeddingBag(3, 2, { paddingIdx: -1 });
+  assertEquals(await padded.weight.narrow(0, 2, 1).tolist(), [[0, 0]]);
+  const image = tensor([[[1, 2], [4, 3]]]);
+  const { values, indices } = new nn.MaxPool2d(2).forwardWithIndices(image);
+  assertEquals(await new nn.MaxUnpool2d(2).forward(values, indices).tolist(), [[[0, 0], [4, 0]]]);
+  assertEquals(await new nn.LPPool1d(1, 2).forward(image).tolist(), [[[3], [7]]]);
+  const channels = new nn.ChannelShuffle(2).forward(tensor([0, 1, 2, 3]).reshape([1, 4, 1]));
+  assertEquals([...await channels.data()], [0, 2, 1, 3]);
+  const slopes = [...await new nn.RReLU().forward(ones([200]).neg()).data()];
+  assert(slopes.every((s) => s <= -1 / 8 && s >= -1 / 3 - 1e-6) && new Set(slopes).size > 100);
 });

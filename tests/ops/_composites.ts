@@ -1,22 +1,31 @@
 // Samples of functions composed of others: the same checks as for definitions.
 
 import {
+  affineGrid,
+  channelShuffle,
   corrcoef,
   cov,
   diff,
+  dist,
+  embeddingBag,
   histc,
   indexFill,
   kthvalue,
   logcumsumexp,
+  logit,
+  lpPool2d,
   maskedScatter,
+  maxUnpool1d,
   median,
   meshgrid,
   mode,
   nanmean,
   nanmedian,
   quantile,
+  renorm,
   scatterReduce,
   type ScatterReduction,
+  sigmoid,
   take,
   takeAlongDim,
   tensor,
@@ -32,6 +41,13 @@ function scattered(reduce: ScatterReduction, includeSelf: boolean): Sample {
   return sample(`scatterReduce ${reduce}`, "", [[3, 2], [4, 2]], ([x, source], device) => {
     const index = ints([0, 1, 1, 0, 1, 0, 0, 0], [4, 2], device);
     return scatterReduce(x!, 0, index, source!, reduce, { includeSelf }).square();
+  });
+}
+
+function bags(mode: "sum" | "mean" | "max"): Sample {
+  return sample(`embeddingBag ${mode}`, "", [[4, 3]], ([weight], device) => {
+    const [rows, offsets] = [ints([0, 1, 2, 3, 3], [5], device), ints([0, 2, 2], [3], device)];
+    return embeddingBag(rows, weight!, { offsets, mode, paddingIdx: 1 }).square();
   });
 }
 
@@ -81,4 +97,19 @@ export const COMPOSITES: readonly Sample[] = [
     [[3, 4]],
     ([x], device) => takeAlongDim(x!, ints([0, 2], [2, 1], device), 0).square(),
   ),
+  bags("sum"),
+  bags("mean"),
+  bags("max"),
+  sample(
+    "maxUnpool1d",
+    "",
+    [[2, 3]],
+    ([x], device) => maxUnpool1d(x!, ints([1, 2, 4, 0, 3, 5], [2, 3], device), 2).square(),
+  ),
+  sample("lpPool2d", "", [[1, 4, 4]], ([x]) => lpPool2d(x!.square().add(0.5), 3, 2)),
+  sample("affineGrid", "", [[1, 2, 3]], ([x]) => affineGrid(x!, [1, 1, 2, 3]).square()),
+  sample("channelShuffle", "", [[1, 4, 2]], ([x]) => channelShuffle(x!, 2).square()),
+  sample("renorm", "", [[3, 4]], ([x]) => renorm(x!, 2, 0, 0.5).square()),
+  sample("dist", "", [[3, 4], [4]], ([a, b]) => dist(a!, b!).square()),
+  sample("logit", "", [[3, 4]], ([x]) => logit(sigmoid(x!)).square()),
 ];

@@ -135,3 +135,67 @@ Deno.test("gradients of leaves are arrays of their own", async () => {
   c.sum().backward();
   assertEquals(await list(c.grad!.mul_(3)), [3, 3]);
 });
+
+/** Calls in place beside the functions that they stand for. */
+const OVERWRITING: readonly (readonly [
+  name: string,
+  inPlace: (x: Tensor, w: Tensor) => Tensor,
+  pure: (x: Tensor, w: Tensor) => Tensor,
+])[] = [
+  ["clamp_", (x, w) => x.clamp_(w, 2.5), (x, w) => x.clamp(w, 2.5)],
+  ["relu_", (x) => x.relu_(), (x) => x.relu()],
+  ["neg_", (x) => x.neg_(), (x) => x.neg()],
+  ["abs_", (x) => x.abs_(), (x) => x.abs()],
+  ["exp_", (x) => x.exp_(), (x) => x.exp()],
+  ["sqrt_", (x) => x.sqrt_(), (x) => x.sqrt()],
+  ["sigmoid_", (x) => x.sigmoid_(), (x) => x.sigmoid()],
+  ["tanh_", (x) => x.tanh_(), (x) => x.tanh()],
+  ["pow_", (x, w) => x.pow_(w), (x, w) => x.pow(w)],
+  ["maskedFill_", (x) => x.maskedFill_(x.gt(1.5), 9), (x) => x.maskedFill(x.gt(1.5), 9)],
+  ["indexFill_", (x) => x.indexFill_(0, FIRST, 9), (x) => x.indexFill(0, FIRST, 9)],
+  ["scatter_", (x, w) => x.scatter_(0, FIRST, w), (x, w) => x.scatter(0, FIRST, w)],
+  ["scatterAdd_", (x, w) => x.scatterAdd_(0, FIRST, w), (x, w) => x.scatterAdd(0, FIRST, w)],
+  ["indexAdd_", (x, w) => x.indexAdd_(0, FIRST, w), (x, w) => x.indexAdd(0, FIRST, w)],
+];
+
+const FIRST = tensor([0, 2, 1], { dtype: "int32" });
+
+for (const [name, inPlace, pure] of OVERWRITING) {
+  Deno.test(`${name}() writes the value and has the gradient of the function`, async () => {
+    const run = (call: (x: Tensor, w: Tensor) => Tensor) => {
+      const a = leaf([1, 2, 3]), w = leaf([0.5, 2, 1.5]);
+      const y = call(a.mul(1), w);
+      const grads = grad(y.mul(y).sum(), [a, w], { allowUnused: true });
+      return [y, ...grads.map((g) => g ?? zeros([3]))];
+    };
+    const got = run((x, w) => {
+      assertEquals(inPlace(x, w), x);
+      return x;
+    });
+    for (const [i, wanted] of run(pure).entries()) {
+      assertEquals(await list(got[i]), await list(wanted));
+    }
+  });
+}
+
+Deno.test("methods in place write into views, and into what a compiled function captured", async () => {
+  const x = tensor([[-1, 2], [-3, 4]]);
+  select(x, 1, 0).relu_();
+  assertEquals(await list(x), [0, 2, 0, 4]);
+  const state = tensor([1, 4, 9]);
+  const step = compile(() => state.sqrt_().sum());
+  assertEquals(await step().item(), 6);
+  assertEquals(await list(state), [1, 2, 3]);
+});
+
+Deno.test("uniform_() and normal_() fill with random numbers", async () => {
+  const x = await list(zeros([1000]).uniform_(2, 4));
+  assertEquals(x.every((v) => v >= 2 && v < 4) && new Set(x).size > 900, true);
+  const mean = await zeros([1000]).normal_(5, 2).mean().item();
+  assertEquals(Math.abs(mean - 5) < 0.4, true);
+  assertThrows(
+    () => leaf([1]).normal_(),
+    Error,
+    "normal_: a leaf that requires a gradient cannot be written in place (wrap the update in noGrad)",
+  );
+});

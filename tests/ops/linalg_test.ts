@@ -15,6 +15,7 @@ import {
   qr,
   slogdet,
   solve,
+  solveTriangular,
   svd,
   type Tensor,
   tensor,
@@ -130,4 +131,17 @@ Deno.test("det() has its gradient where the matrix is singular", async () => {
 Deno.test("solve() from the right", async () => {
   const a = square().detach(), b = square([2, 3, 4]).detach();
   await assertClose(solve(a, b, { left: false }).matmul(a), b);
+});
+
+Deno.test("solveTriangular() reads one triangle, like PyTorch's, and has its gradient", async () => {
+  const a = tensor([[2, 1], [9, 4]]), b = tensor([[4], [8]]);
+  assertEquals(await solveTriangular(a, b, { upper: true }).tolist(), [[1], [2]]);
+  const unit = { upper: false, unitriangular: true };
+  assertEquals(await solveTriangular(a, b, unit).tolist(), [[4], [-28]]);
+  const inputs = [square(), square([2, 4, 4])];
+  for (const left of [true, false]) {
+    const run = (x: Tensor, y: Tensor) =>
+      solveTriangular(x.square().add(1), y, { upper: true, left });
+    await gradcheck((x, y) => run(x!, y!), inputs);
+  }
 });
