@@ -197,6 +197,13 @@ export function arange(
   options: TensorOptions = {},
 ): Tensor {
   const [from, to] = end === undefined ? [0, start] : [start, end];
+  if (![from, to, step].every(Number.isFinite)) {
+    throw rangeError("arange", "start, end and step must be finite", {
+      start: from,
+      end: to,
+      step,
+    });
+  }
   if (step === 0) throw rangeError("arange", "step is 0");
   if ((to - from) / step < 0) {
     throw rangeError("arange", `step ${step} leads away from the end`, { start: from, end: to });

@@ -218,6 +218,7 @@ const CASES: readonly (readonly [call: () => unknown, message: string])[] = [
   ],
   [() => T.full([-1], 0), "full: sizes are whole numbers of at least 0: shape [-1]"],
   [() => T.arange(0, 5, -1), "arange: step -1 leads away from the end: start 0, end 5"],
+  [() => T.arange(0, NaN), "arange: start, end and step must be finite: start 0, end NaN, step 1"],
   [
     () => ones([2]).add(ones([2], { device: "reference" })),
     "add: tensors are on different devices: input cpu, other reference (move one with await toDevice())",
