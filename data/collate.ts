@@ -23,9 +23,9 @@ export type Collated<T> = T extends Tensor ? Tensor
 /**
  * Joins samples into one batch.
  *
- * Arrays of equal shape are stacked along a new first axis, tensors on their device. Numbers become int32 where all of the
- * batch are whole, float32 otherwise; booleans become bool. Tuples and plain objects are joined
- * part by part, strings are listed.
+ * Arrays of equal shape are stacked along a new first axis, tensors on their device. Numbers become
+ * int32 where all of the batch are whole, float32 otherwise; booleans become bool. Tuples and plain
+ * objects are joined part by part, strings are listed.
  *
  * @param samples Samples of equal form, at least one.
  * @returns The batch.

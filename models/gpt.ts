@@ -10,7 +10,7 @@
  * The README has what it reaches, and in what time.
  *
  * ```sh
- * deno run -A models/gpt.ts --preset tiny           # half a minute on two cores
+ * deno run -A models/gpt.ts --preset tiny           # a quarter of a minute on two cores
  * deno run -A models/gpt.ts --preset cpu            # nanoGPT's configuration for a laptop
  * deno run -A models/gpt.ts --preset gpu            # nanoGPT's configuration for one GPU
  * deno run -A models/gpt.ts sample runs/gpt-001 --prompt "Shall I" --temperature 0.8
@@ -76,9 +76,9 @@ export const script: Script<Config> = {
   describe: { ...language.describe, ...architecture.describe },
   limits: { ...language.limits, ...architecture.limits },
   presets: {
-    // Validation loss 1.81 on the sonnets, in less than half a minute on two cores.
+    // Validation loss 1.81 on the sonnets, in a quarter of a minute on two cores.
     tiny: { steps: 1500, layers: 2, width: 96, context: 48, batchSize: 16, lr: 2e-3 },
-    // nanoGPT's configuration for a laptop, what the defaults are: 1.77, a minute and a half.
+    // nanoGPT's configuration for a laptop, what the defaults are: 1.77, a minute.
     cpu: {},
     // nanoGPT's configuration for one GPU; the sonnets are too short for it, use --text.
     gpu: {

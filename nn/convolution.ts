@@ -1,7 +1,6 @@
 import { conv1d, conv2d, conv3d, pad, type Sizes, type Tensor } from "../ops/mod.ts";
 import { perAxis } from "../ops/spatial.ts";
-import { rangeError } from "../ops/check.ts";
-import { checkChoice } from "../ops/check.ts";
+import { checkChoice, rangeError } from "../ops/check.ts";
 import { ConvolutionBase, type ConvolutionBaseOptions } from "./convolution_base.ts";
 
 /** How a convolution fills the space around its input. */

@@ -1,4 +1,4 @@
-import { embedding, noGrad, type Tensor } from "../ops/mod.ts";
+import { embedding, type EmbeddingOptions, noGrad, type Tensor } from "../ops/mod.ts";
 import { rangeError, ShapeError } from "../ops/check.ts";
 import { checkCount } from "./_check.ts";
 import { normalParameter } from "./_factory.ts";
@@ -17,6 +17,76 @@ export interface EmbeddingLayerOptions extends FactoryOptions {
   scaleGradByFreq?: boolean | undefined;
 }
 
+/** What {@linkcode Embedding} and `EmbeddingBag` have in common: a table. */
+export abstract class EmbeddingBase extends Module {
+  /** Number of rows. */
+  readonly numEmbeddings: number;
+  /** Size of a row. */
+  readonly embeddingDim: number;
+  /** Row that is not trained. */
+  readonly paddingIdx: number | undefined;
+  /** The table. */
+  weight: Parameter;
+  readonly #limits: Omit<EmbeddingOptions, "paddingIdx">;
+
+  /**
+   * Makes the module with standard normal rows.
+   *
+   * @param name Name in messages.
+   * @param numEmbeddings Number of rows.
+   * @param embeddingDim Size of a row.
+   * @param options Padding row, greatest norm, dtype, device.
+   * @throws {RangeError} If a size is not positive or `paddingIdx` is no row.
+   */
+  constructor(
+    name: string,
+    numEmbeddings: number,
+    embeddingDim: number,
+    options: EmbeddingLayerOptions,
+  ) {
+    super();
+    checkCount(name, "numEmbeddings", numEmbeddings);
+    checkCount(name, "embeddingDim", embeddingDim);
+    const { paddingIdx, maxNorm, normType, scaleGradByFreq } = options;
+    if (typeof paddingIdx === "number") {
+      if (paddingIdx < -numEmbeddings || paddingIdx >= numEmbeddings) {
+        throw rangeError(name, `paddingIdx ${paddingIdx} is no row of ${numEmbeddings}`);
+      }
+      this.paddingIdx = paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
+    }
+    this.numEmbeddings = numEmbeddings;
+    this.embeddingDim = embeddingDim;
+    this.#limits = { maxNorm, normType, scaleGradByFreq };
+    this.weight = normalParameter([numEmbeddings, embeddingDim], options);
+    const row = this.paddingIdx;
+    if (row !== undefined) noGrad(() => this.weight.detach().narrow(0, row, 1).zero_());
+  }
+
+  /** What a look-up is told. */
+  protected get lookup(): EmbeddingOptions {
+    return { ...this.#limits, paddingIdx: this.paddingIdx };
+  }
+
+  /** Takes over a table that exists. */
+  protected adopt(table: Tensor, freeze = true): this {
+    this.weight = new Parameter(table, { requiresGrad: !freeze });
+    return this;
+  }
+
+  /** Settings shown by `toString()`. */
+  override extraRepr(): string {
+    return `${this.numEmbeddings}, ${this.embeddingDim}`;
+  }
+}
+
+/** Rows of a table and their size. */
+export function tableSizes(op: string, table: Tensor): [number, number] {
+  if (table.ndim !== 2) {
+    throw new ShapeError(op, "table needs 2 dimensions", { table: table.shape });
+  }
+  return [table.size(0), table.size(1)];
+}
+
 /**
  * A table of vectors, looked up by whole numbers, like `torch.nn.Embedding`.
  *
@@ -32,19 +102,7 @@ export interface EmbeddingLayerOptions extends FactoryOptions {
  * assertEquals(new Embedding(3, 4).forward(tokens).shape, [1, 3, 4]);
  * ```
  */
-export class Embedding extends Module {
-  /** Number of rows. */
-  readonly numEmbeddings: number;
-  /** Size of a row. */
-  readonly embeddingDim: number;
-  /** Row that is not trained. */
-  readonly paddingIdx: number | undefined;
-  /** The table. */
-  weight: Parameter;
-  readonly #maxNorm: number | undefined;
-  readonly #normType: number;
-  readonly #scaleGradByFreq: boolean;
-
+export class Embedding extends EmbeddingBase {
   /**
    * Makes the module.
    *
@@ -54,24 +112,7 @@ export class Embedding extends Module {
    * @throws {RangeError} If a size is not positive or `paddingIdx` is no row.
    */
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingLayerOptions = {}) {
-    super();
-    checkCount("Embedding", "numEmbeddings", numEmbeddings);
-    checkCount("Embedding", "embeddingDim", embeddingDim);
-    const { paddingIdx } = options;
-    if (typeof paddingIdx === "number") {
-      if (paddingIdx < -numEmbeddings || paddingIdx >= numEmbeddings) {
-        throw rangeError("Embedding", `paddingIdx ${paddingIdx} is no row of ${numEmbeddings}`);
-      }
-      this.paddingIdx = paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
-    }
-    this.numEmbeddings = numEmbeddings;
-    this.embeddingDim = embeddingDim;
-    this.#maxNorm = options.maxNorm ?? undefined;
-    this.#normType = options.normType ?? 2;
-    this.#scaleGradByFreq = options.scaleGradByFreq ?? false;
-    this.weight = normalParameter([numEmbeddings, embeddingDim], options);
-    const row = this.paddingIdx;
-    if (row !== undefined) noGrad(() => this.weight.detach().narrow(0, row, 1).zero_());
+    super("Embedding", numEmbeddings, embeddingDim, options);
   }
 
   /**
@@ -79,35 +120,18 @@ export class Embedding extends Module {
    *
    * @param table The table `[numEmbeddings, embeddingDim]`.
    * @param options Whether it stays as it is (default true), padding row, greatest norm.
+   * @throws {ShapeError} If the table is no matrix.
    */
   static fromPretrained(
     table: Tensor,
     options: EmbeddingLayerOptions & { freeze?: boolean | undefined } = {},
   ): Embedding {
-    if (table.ndim !== 2) {
-      throw new ShapeError("Embedding.fromPretrained", "table needs 2 dimensions", {
-        table: table.shape,
-      });
-    }
-    const [rows, size] = table.shape as [number, number];
-    const layer = new this(rows, size, options);
-    layer.weight = new Parameter(table, { requiresGrad: !(options.freeze ?? true) });
-    return layer;
+    const sizes = tableSizes("Embedding.fromPretrained", table);
+    return new Embedding(...sizes, options).adopt(table, options.freeze);
   }
 
   /** The rows. @throws {DtypeError} If the input is not whole. */
   forward(x: Tensor): Tensor {
-    const { paddingIdx, weight } = this;
-    return embedding(x, weight, {
-      paddingIdx,
-      maxNorm: this.#maxNorm,
-      normType: this.#normType,
-      scaleGradByFreq: this.#scaleGradByFreq,
-    });
-  }
-
-  /** Settings shown by `toString()`. */
-  override extraRepr(): string {
-    return `${this.numEmbeddings}, ${this.embeddingDim}`;
+    return embedding(x, this.weight, this.lookup);
   }
 }

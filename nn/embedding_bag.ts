@@ -1,22 +1,11 @@
-import { embeddingBag, type EmbeddingBagOptions, noGrad, type Tensor } from "../ops/mod.ts";
-import { rangeError } from "../ops/check.ts";
-import { checkCount } from "./_check.ts";
-import { normalParameter } from "./_factory.ts";
-import { type FactoryOptions, Module } from "./module.ts";
-import { Parameter } from "./parameter.ts";
+import { embeddingBag, type EmbeddingBagOptions, type Tensor } from "../ops/mod.ts";
+import { checkChoice } from "../ops/check.ts";
+import { EmbeddingBase, type EmbeddingLayerOptions, tableSizes } from "./embedding.ts";
 
 /** Options of {@linkcode EmbeddingBag}. */
-export interface EmbeddingBagLayerOptions extends FactoryOptions {
+export interface EmbeddingBagLayerOptions extends EmbeddingLayerOptions {
   /** How the rows of a bag are combined. @default "mean" */
   mode?: "sum" | "mean" | "max" | undefined;
-  /** Row that starts as zeros, is not trained and counts in no bag; negative ones count from the end. */
-  paddingIdx?: number | null | undefined;
-  /** Rows longer than this are shortened, in place, when they are used. */
-  maxNorm?: number | null | undefined;
-  /** Which norm `maxNorm` means. @default 2 */
-  normType?: number | undefined;
-  /** Divide gradients by how often a row is looked up. @default false */
-  scaleGradByFreq?: boolean | undefined;
   /** Whether the last offset is the end of the last bag. @default false */
   includeLastOffset?: boolean | undefined;
 }
@@ -38,39 +27,24 @@ export interface EmbeddingBagLayerOptions extends FactoryOptions {
  * assertEquals(new EmbeddingBag(3, 4).forward(words, { offsets }).shape, [2, 4]);
  * ```
  */
-export class EmbeddingBag extends Module {
-  /** Number of rows. */
-  readonly numEmbeddings: number;
-  /** Size of a row. */
-  readonly embeddingDim: number;
-  /** The table. */
-  weight: Parameter;
-  readonly #options: EmbeddingBagOptions;
+export class EmbeddingBag extends EmbeddingBase {
+  readonly #mode: "sum" | "mean" | "max";
+  readonly #includeLastOffset: boolean | undefined;
 
   /**
    * Makes the module.
    *
    * @param numEmbeddings Number of rows.
    * @param embeddingDim Size of a row.
-   * @param options How rows are combined, padding row, greatest norm, offsets, dtype, device.
-   * @throws {RangeError} If a size is not positive or `paddingIdx` is no row.
+   * @param options How rows are combined, padding row, which counts in no bag, greatest norm, offsets.
+   * @throws {RangeError} If a size is not positive, `paddingIdx` is no row, or there is no such mode.
    */
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingBagLayerOptions = {}) {
-    super();
-    checkCount("EmbeddingBag", "numEmbeddings", numEmbeddings);
-    checkCount("EmbeddingBag", "embeddingDim", embeddingDim);
-    const { mode, paddingIdx, maxNorm, normType, scaleGradByFreq, includeLastOffset } = options;
-    const row = paddingIdx ?? undefined;
-    if (row !== undefined && (row < -numEmbeddings || row >= numEmbeddings)) {
-      throw rangeError("EmbeddingBag", `paddingIdx ${row} is no row of ${numEmbeddings}`);
-    }
-    this.numEmbeddings = numEmbeddings;
-    this.embeddingDim = embeddingDim;
-    this.#options = { mode, paddingIdx, maxNorm, normType, scaleGradByFreq, includeLastOffset };
-    this.weight = normalParameter([numEmbeddings, embeddingDim], options);
-    if (row === undefined) return;
-    const first = row < 0 ? row + numEmbeddings : row;
-    noGrad(() => this.weight.detach().narrow(0, first, 1).zero_());
+    super("EmbeddingBag", numEmbeddings, embeddingDim, options);
+    const { mode = "mean", includeLastOffset } = options;
+    checkChoice("EmbeddingBag", "mode", mode, ["sum", "mean", "max"]);
+    this.#mode = mode;
+    this.#includeLastOffset = includeLastOffset;
   }
 
   /**
@@ -78,15 +52,14 @@ export class EmbeddingBag extends Module {
    *
    * @param table The table `[numEmbeddings, embeddingDim]`.
    * @param options Whether it stays as it is (default true), and those of the layer.
+   * @throws {ShapeError} If the table is no matrix.
    */
   static fromPretrained(
     table: Tensor,
     options: EmbeddingBagLayerOptions & { freeze?: boolean | undefined } = {},
   ): EmbeddingBag {
-    const [rows, size] = table.shape as [number, number];
-    const layer = new EmbeddingBag(rows, size, options);
-    layer.weight = new Parameter(table, { requiresGrad: !(options.freeze ?? true) });
-    return layer;
+    const sizes = tableSizes("EmbeddingBag.fromPretrained", table);
+    return new EmbeddingBag(...sizes, options).adopt(table, options.freeze);
   }
 
   /** One row for each bag. @throws {ShapeError} If offsets or weights do not fit. */
@@ -94,11 +67,12 @@ export class EmbeddingBag extends Module {
     x: Tensor,
     options: Pick<EmbeddingBagOptions, "offsets" | "perSampleWeights"> = {},
   ): Tensor {
-    return embeddingBag(x, this.weight, { ...this.#options, ...options });
+    const combined = { mode: this.#mode, includeLastOffset: this.#includeLastOffset };
+    return embeddingBag(x, this.weight, { ...this.lookup, ...combined, ...options });
   }
 
   /** Settings shown by `toString()`. */
   override extraRepr(): string {
-    return `${this.numEmbeddings}, ${this.embeddingDim}, mode=${this.#options.mode ?? "mean"}`;
+    return `${super.extraRepr()}, mode=${this.#mode}`;
   }
 }

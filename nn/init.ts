@@ -81,14 +81,12 @@ function write(target: Tensor, value: () => Tensor): Tensor {
 
 /** Uniform numbers in [low, high), like `torch.nn.init.uniform_`. */
 export function uniform_(x: Tensor, low = 0, high = 1, options: InitOptions = {}): Tensor {
-  const { dtype, device } = x;
-  return write(x, () => uniformRandom(x.shape, low, high, { dtype, device, ...options }));
+  return noGrad(() => x.uniform_(low, high, options));
 }
 
 /** Normal numbers, like `torch.nn.init.normal_`. */
 export function normal_(x: Tensor, mean = 0, std = 1, options: InitOptions = {}): Tensor {
-  const { dtype, device } = x;
-  return write(x, () => randn(x.shape, { dtype, device, ...options }).mul(std).add(mean));
+  return noGrad(() => x.normal_(mean, std, options));
 }
 
 /** Options of {@linkcode truncNormal_}. */

@@ -1,7 +1,7 @@
 /** Bags of rows of a table, each combined to one row. */
 import { div, mul } from "./arithmetic.ts";
 import { core } from "./base.ts";
-import { rangeError, ShapeError, shapeText } from "./check.ts";
+import { checkChoice, rangeError, ShapeError, shapeText } from "./check.ts";
 import { maximum, where } from "./choice.ts";
 import { eq, gt } from "./comparison.ts";
 import { arange } from "./create.ts";
@@ -30,6 +30,7 @@ export interface EmbeddingBagOptions extends EmbeddingOptions {
 function checkBags(input: Tensor, options: EmbeddingBagOptions): void {
   const { offsets, mode = "mean", perSampleWeights } = options;
   checkIndex("embeddingBag", input);
+  checkChoice("embeddingBag", "mode", mode, ["sum", "mean", "max"]);
   if (input.ndim !== 1 && input.ndim !== 2) {
     throw new ShapeError("embeddingBag", "input needs 1 or 2 dimensions", { input: input.shape });
   }

@@ -1,6 +1,6 @@
 /** Functions that see gradients on their way. */
 import { core, type TensorBase } from "./base.ts";
-import { stateError } from "./check.ts";
+import { shapeText, stateError } from "./check.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Sees the gradient of a tensor; what it returns goes on in its place. */
@@ -29,12 +29,9 @@ export class GradientHooks {
     for (const { hook } of this.#hooks) {
       const changed = hook(result);
       if (changed === undefined) continue;
-      if (changed.dtype !== result.dtype || `${changed.shape}` !== `${result.shape}`) {
-        throw stateError(
-          "registerHook",
-          `a hook returned ${changed.dtype} [${changed.shape.join(", ")}] for a gradient of ` +
-            `${result.dtype} [${result.shape.join(", ")}]`,
-        );
+      const [given, expected] = [changed, result].map((x) => `${x.dtype} ${shapeText(x.shape)}`);
+      if (given !== expected) {
+        throw stateError("registerHook", `a hook returned ${given} for a gradient of ${expected}`);
       }
       result = changed;
     }

@@ -12,7 +12,6 @@ import { scatterInto } from "./index_kernels.ts";
 import { indexSelect } from "./index_select.ts";
 import { type DType, isFloat } from "./ir/dtype.ts";
 import { owned } from "./own.ts";
-
 import { sameValue } from "./shared_gradient.ts";
 import { slice } from "./slice.ts";
 import { cumsum } from "./sort.ts";

@@ -200,7 +200,7 @@ function lpPool(
 ): Tensor {
   if (!(p > 0)) throw rangeError(op, `normType ${p} is not above 0`);
   const means = avgPool(op, rank, pow(x, p), kernelSize, options);
-  return pow(mul(means, sizeOf(perAxis(op, "kernelSize", kernelSize, rank, 1))), 1 / p);
+  return pow(mul(means, sizeOf(perAxis(op, "kernelSize", kernelSize, rank))), 1 / p);
 }
 
 /** p-norm of each window, `(Σ x^p)^(1/p)`, like `torch.nn.functional.lp_pool1d`. */

@@ -8,6 +8,7 @@ import { sizeOf } from "./ir/kernel.ts";
 import { perAxis } from "./spatial.ts";
 import type { Tensor } from "./tensor.ts";
 import { reshape } from "./view.ts";
+import { stepsOf } from "./windows.ts";
 
 /** Options of `maxUnpool1d` and `maxUnpool2d`. */
 export interface MaxUnpoolOptions {
@@ -34,11 +35,9 @@ function maxUnpool(
       indices: indices.shape,
     });
   }
-  const kernel = perAxis(op, "kernelSize", kernelSize, rank, 1);
-  const { stride, outputSize } = options;
-  const steps = stride === undefined || stride === null
-    ? kernel
-    : perAxis(op, "stride", stride, rank, 1);
+  const kernel = perAxis(op, "kernelSize", kernelSize, rank);
+  const { outputSize } = options;
+  const steps = stepsOf(op, options.stride, kernel);
   const padding = perAxis(op, "padding", options.padding, rank, 0);
   const outer = x.shape.slice(0, -rank), inner = x.shape.slice(-rank);
   const usual = inner.map((s, d) => (s - 1) * steps[d]! - 2 * padding[d]! + kernel[d]!);

@@ -36,6 +36,17 @@ export interface WindowOptions {
   ceilMode?: boolean | undefined;
 }
 
+/** Steps between windows: by default as long as the window. */
+export function stepsOf(
+  op: string,
+  stride: WindowOptions["stride"],
+  kernel: readonly number[],
+): readonly number[] {
+  const missing = stride === undefined || stride === null ||
+    (typeof stride === "object" && !stride.length);
+  return missing ? kernel : perAxis(op, "stride", stride, kernel.length, 1);
+}
+
 /** Windows of a fixed size over the last `rank` axes of `shape`. */
 export function fixedWindows(
   op: string,
@@ -46,10 +57,7 @@ export function fixedWindows(
 ): WindowAxis[] {
   checkRank(op, shape, rank);
   const kernel = perAxis(op, "kernelSize", kernelSize, rank);
-  const { stride: steps } = options;
-  const missing = steps === undefined || steps === null ||
-    (typeof steps === "object" && !steps.length);
-  const stride = missing ? kernel : perAxis(op, "stride", steps, rank, 1);
+  const stride = stepsOf(op, options.stride, kernel);
   const padding = perAxis(op, "padding", options.padding, rank, 0);
   const dilation = perAxis(op, "dilation", options.dilation, rank, 1);
   return kernel.map((k, d) => {

@@ -1,11 +1,11 @@
 /**
  * Starting V8 again so that it pairs the vectors of the kernels: 256 bits at a time instead of 128,
- * with the same bits in every result. On two cores of an EPYC (Zen 5) a training step takes 0.53 to
- * 0.65 of the time.
+ * with the same bits in every result. On two cores of an EPYC (Zen 5) a training step takes 0.57 to
+ * 0.71 of the time.
  *
  * V8 reads its flags once, at the start of the process, and a script that is run has none. So the
  * process is replaced by itself with the flags, as `exec` does: same process, same terminal, same
- * signals, some 40 ms. Where anything that this needs is not there, nothing happens.
+ * signals, some 20 ms. Where anything that this needs is not there, nothing happens.
  *
  * Without bounds checks a kernel that reads past the memory ends the process instead of throwing: all
  * addresses that it can form lie in the 4 GiB that the memory reserves. Positions that come from data

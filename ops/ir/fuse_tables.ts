@@ -87,19 +87,13 @@ function productOfRows(graph: FusionGraph, node: KernelNode, same: SameExpr): bo
 
   const factors = new Inputs();
   const k = axis(1 + n.length, width);
+  const columns = renamed(range(m.length, n.length + 1), [...axesOf(n, 1), k]);
   const product = {
     m: [rows],
     n,
     k: [width],
     a: tableRow(factors, lookup, axis(0, rows), k),
-    b: factors.take(
-      kernel.b,
-      node.inputs,
-      renamed(range(m.length, n.length + 1), [
-        ...axesOf(n, 1),
-        k,
-      ]),
-    ),
+    b: factors.take(kernel.b, node.inputs, columns),
     dtype,
   };
   const table = graph.add(contraction(product, factors), factors.values, [rows, ...n], node);
@@ -123,9 +117,10 @@ function gradientOfWeight(graph: FusionGraph, node: KernelNode, same: SameExpr):
   if (!lookup || !worthwhile(lookup, width, sizeOf(k))) return false;
   const { rows } = lookup;
   const points = range(1 + n.length, k.length), columns = range(1, n.length);
-  const addends = { points, columns, shape: [...k, ...n] };
   const sums = scatterRows(graph, node, lookup, {
-    ...addends,
+    points,
+    columns,
+    shape: [...k, ...n],
     op: "add",
     value: kernel.b,
     inputs: node.inputs,

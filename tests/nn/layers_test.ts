@@ -335,6 +335,21 @@ Deno.test("EmbeddingBag reduces bags, without padding and with empty ones", asyn
     ShapeError,
     "embeddingBag: 1 dimension needs a vector of offsets, 2 need none: input [4]",
   );
+  assertThrows(
+    () => new nn.EmbeddingBag(3, 2, { mode: "median" as "mean" }),
+    RangeError,
+    'EmbeddingBag: mode "median" is not one of sum, mean, max',
+  );
+  assertThrows(
+    () => nn.EmbeddingBag.fromPretrained(tensor([1, 2])),
+    ShapeError,
+    "EmbeddingBag.fromPretrained: table needs 2 dimensions: table [2]",
+  );
+  assertThrows(
+    () => nn.functional.embeddingBag(x.reshape([2, 2]), tensor([[1]]), { mode: "max2" as "max" }),
+    RangeError,
+    'embeddingBag: mode "max2" is not one of sum, mean, max',
+  );
 });
 
 Deno.test("Embedding divides gradients by frequency where it is told to", async () => {
